@@ -1,0 +1,7 @@
+//! JSON values kept as the exact text they came in.
+
+mod scan;
+mod text;
+
+pub use scan::{Flaw, depth};
+pub use text::{InvalidJson, Json, JsonType};

@@ -1,0 +1,84 @@
+//! Records to bytes and back.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::{Key, Kind, Model, Record};
+use crate::error::{Error, ErrorKind, Result};
+
+impl Record {
+    /// The stored form: the record's JSON, in UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Invalid`] when an unknown member bears the name of a known one.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        match self {
+            Self::Flag(record) => encode(&**record),
+            Self::Override(record) => encode(&**record),
+            Self::ScheduledChange(record) => encode(&**record),
+            Self::TimeSchedule(record) => encode(&**record),
+            Self::RolloutPhase(record) => encode(&**record),
+            Self::Segment(record) => encode(&**record),
+        }
+        .map_err(|source| {
+            Error::new(ErrorKind::Invalid, "the record has no JSON form; see the cause")
+                .with_key(self.key())
+                .with_source(source)
+        })
+    }
+
+    /// The record that `bytes`, found under `key`, stands for.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::Corrupt`], naming the key and the member, when the bytes are no record of that kind or
+    /// name another key (C5). The caller adds the revision.
+    pub fn decode(key: &Key, bytes: &[u8]) -> Result<Self> {
+        let record = Self::decode_kind(key.kind(), bytes).map_err(|error| error.with_key(key.clone()))?;
+        if record.key() == *key {
+            Ok(record)
+        } else {
+            Err(Error::new(ErrorKind::Corrupt, "the stored record names another key; repair or delete it")
+                .with_key(key.clone()))
+        }
+    }
+
+    /// Like [`decode`](Self::decode), for a record whose key is known from its body alone: an import's.
+    ///
+    /// # Errors
+    ///
+    /// The member's path and the cause.
+    pub fn decode_kind(kind: Kind, bytes: &[u8]) -> Result<Self> {
+        match kind {
+            Kind::Flag => decode(bytes).map(Self::Flag),
+            Kind::Override => decode(bytes).map(Self::Override),
+            Kind::ScheduledChange => decode(bytes).map(Self::ScheduledChange),
+            Kind::TimeSchedule => decode(bytes).map(Self::TimeSchedule),
+            Kind::RolloutPhase => decode(bytes).map(Self::RolloutPhase),
+            Kind::Segment => decode(bytes).map(Self::Segment),
+        }
+    }
+}
+
+fn encode<T: Serialize>(record: &T) -> serde_json::Result<Vec<u8>> {
+    serde_json::to_vec(record)
+}
+
+fn decode<T: Model>(bytes: &[u8]) -> Result<Arc<T>> {
+    serde_json::from_slice(bytes).map(Arc::new).map_err(|error| locate::<T>(bytes, error))
+}
+
+/// Reads again, slowly, to learn which member is at fault: only corrupt records pay for it.
+fn locate<T: DeserializeOwned>(bytes: &[u8], error: serde_json::Error) -> Error {
+    let corrupt = Error::new(ErrorKind::Corrupt, "the stored record cannot be read; repair or delete it");
+    match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)) {
+        Err(located) if located.path().iter().next().is_some() => {
+            let path = located.path().to_string();
+            corrupt.with_field(path).with_source(located.into_inner())
+        }
+        _ => corrupt.with_source(error),
+    }
+}
