@@ -61,7 +61,7 @@ async fn c05_a_corrupt_record_is_an_error_of_its_own(ctx: &Context) -> Checked {
                     );
                 }
                 Ok(Some(stored)) if n < broken => {
-                    equal("a record beside a corrupt one", &stored.record, &records[n])?
+                    equal("a record beside a corrupt one", &stored.record, &records[n])?;
                 }
                 other => fail!(
                     "get of {} with the records from {} on corrupt: came {}",

@@ -6,6 +6,17 @@ mod c03_conditions;
 mod c03_races;
 mod c04_revisions;
 mod c05_three_answers;
+mod c06_large_cascades;
+mod c06_ownership;
+mod c07_aliases;
+mod c08_expiry;
+mod c09_listing;
+mod c10_isolation;
+mod c11_namespaces;
+mod c12_watch;
+mod c13_cancellation;
+mod c14_outcomes;
+mod c15_limits;
 
 use crate::Case;
 
@@ -16,6 +27,17 @@ const TABLE: &[&[&[Case]]] = &[
     c03_races::CASES,
     c04_revisions::CASES,
     c05_three_answers::CASES,
+    c06_large_cascades::CASES,
+    c06_ownership::CASES,
+    c07_aliases::CASES,
+    c08_expiry::CASES,
+    c09_listing::CASES,
+    c10_isolation::CASES,
+    c11_namespaces::CASES,
+    c12_watch::CASES,
+    c13_cancellation::CASES,
+    c14_outcomes::CASES,
+    c15_limits::CASES,
 ];
 
 /// Every case, in the order of the clauses.
