@@ -1,0 +1,124 @@
+//! A batch, judged against one state and applied to it.
+
+use std::collections::HashSet;
+
+use flags_core::storage::{Action, Effect, Limit, Limits, Prepared, Revision};
+use flags_core::{Alias, Error, FlagId, Key, Record, Result, Timestamp};
+
+use crate::entry::Entry;
+use crate::state::State;
+
+/// The state that the batch leaves behind, what each operation did, and which records changed.
+pub(crate) struct Applied {
+    pub(crate) state: State,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) changed: Vec<Key>,
+}
+
+/// Derives the state that the batch would leave behind, and judges the batch by both. An error leaves
+/// the current state as it is.
+pub(crate) fn apply(current: &State, batch: &[Prepared], now: Timestamp, limits: &Limits) -> Result<Applied> {
+    let mut next = current.clone();
+    next.trim(now);
+    next.version += 1;
+    let mut changed = remove(&mut next, batch);
+    write(&mut next, batch, now);
+
+    let judge = Judge { current, next: &next, now, limits };
+    batch.iter().try_for_each(|op| judge.op(op))?;
+
+    let mut effects = Vec::with_capacity(batch.len());
+    for op in batch {
+        let before = revision(current, &op.key, now);
+        let after = revision(&next, &op.key, now);
+        if before != after {
+            changed.push(op.key.clone());
+        }
+        effects.push(Effect::new(before, after));
+    }
+    Ok(Applied { state: next, effects, changed })
+}
+
+fn revision(state: &State, key: &Key, now: Timestamp) -> Option<Revision> {
+    state.get(key, now).map(|entry| entry.revision.clone())
+}
+
+/// The id of the flag under that key. A corrupt flag's id is unknown.
+fn flag_id(state: &State, key: &Key) -> Option<FlagId> {
+    match state.by_key(key)?.alias()? {
+        Alias::FlagId(id) => Some(id),
+        _ => None,
+    }
+}
+
+/// Removes what the batch deletes, with everything it owns (C6). Returns the keys of the owned.
+fn remove(next: &mut State, batch: &[Prepared]) -> Vec<Key> {
+    let named: HashSet<&Key> = batch.iter().map(|op| &op.key).collect();
+    let mut cascaded = Vec::new();
+    for op in batch.iter().filter(|op| matches!(op.action, Action::Delete)) {
+        let owned: Vec<Key> =
+            flag_id(next, &op.key).map(|id| next.owned_by(id).cloned().collect()).unwrap_or_default();
+        next.remove(&op.key);
+        owned.iter().for_each(|key| next.remove(key));
+        cascaded.extend(owned.into_iter().filter(|key| !named.contains(key)));
+    }
+    cascaded
+}
+
+/// Writes what the batch puts. One that has already expired is a delete (C8).
+fn write(next: &mut State, batch: &[Prepared], now: Timestamp) {
+    let puts = || {
+        batch.iter().filter_map(|op| match &op.action {
+            Action::Put { record, .. } => Some((&op.key, record)),
+            _ => None,
+        })
+    };
+    // All aliases are given up before any is taken, so that two records can swap theirs.
+    puts().for_each(|(key, _)| next.remove(key));
+    let version = next.version;
+    for (place, (key, record)) in puts().enumerate() {
+        if !record.is_expired(now) {
+            next.insert(key, Entry::new(record.clone(), Revision::new(format!("{version}.{place}"))));
+        }
+    }
+}
+
+/// The states before and after a batch.
+struct Judge<'a> {
+    current: &'a State,
+    next: &'a State,
+    now: Timestamp,
+    limits: &'a Limits,
+}
+
+impl Judge<'_> {
+    /// Everything that one operation can be refused for.
+    fn op(&self, op: &Prepared) -> Result<()> {
+        op.expect.judge(&op.key, revision(self.current, &op.key, self.now).as_ref())?;
+        match &op.action {
+            Action::Put { record, .. } => self.put(&op.key, record),
+            Action::Delete => self.cascade(&op.key),
+            _ => Ok(()),
+        }
+    }
+
+    fn put(&self, key: &Key, record: &Record) -> Result<()> {
+        if record.owner().is_some_and(|owner| self.next.key_of(&Alias::FlagId(owner)).is_none()) {
+            return Err(Error::owner_not_found(key.clone()));
+        }
+        let former = flag_id(self.current, key);
+        let rebound = matches!(record, Record::Flag(flag) if former.is_some_and(|id| id != flag.id));
+        // Whoever holds an alias keeps it: a put that could not take its own has lost it to another.
+        let lost = record.alias().is_some_and(|alias| self.next.key_of(&alias) != Some(key));
+        if rebound || lost { Err(Error::alias_conflict(key.clone())) } else { Ok(()) }
+    }
+
+    fn cascade(&self, key: &Key) -> Result<()> {
+        let owned = flag_id(self.current, key).map_or(0, |id| self.current.owned_by(id).count());
+        let allowed = self.limits.owned_per_delete;
+        if owned > allowed {
+            return Err(Error::over_limit(Limit::OwnedPerDelete, owned, allowed).with_key(key.clone()));
+        }
+        Ok(())
+    }
+}

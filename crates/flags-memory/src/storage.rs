@@ -1,0 +1,170 @@
+//! [`MemoryStorage`].
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use async_trait::async_trait;
+use flags_core::storage::{
+    Batch, BoxStream, Capability, Change, Descriptor, Effect, Health, Limits, Query, Revision, Storage,
+    Stored, check_keys,
+};
+use flags_core::watch::{ChangeHub, DEFAULT_BOUND};
+use flags_core::{Clock, Error, Key, Result, SystemClock};
+use futures_util::{StreamExt, stream};
+
+use crate::apply::apply;
+use crate::entry::Entry;
+use crate::state::State;
+
+/// A store in memory. Clones are handles on the same store; it lives as long as its last handle.
+#[derive(Debug, Clone)]
+pub struct MemoryStorage {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    descriptor: Descriptor,
+    clock: Arc<dyn Clock>,
+    state: ArcSwap<State>,
+    /// Held by whoever derives the next state from the current one.
+    writing: Mutex<()>,
+    hub: ChangeHub,
+}
+
+impl Default for MemoryStorage {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl MemoryStorage {
+    /// An empty store that tells expiry by the system clock.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::with_clock(Arc::new(SystemClock))
+    }
+
+    /// An empty store that tells expiry by that clock.
+    #[must_use]
+    pub fn with_clock(clock: Arc<dyn Clock>) -> Self {
+        Self::with_clock_and_limits(clock, Limits::default())
+    }
+
+    /// An empty store with limits of its own.
+    #[must_use]
+    pub fn with_clock_and_limits(clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        let descriptor = Descriptor::new("memory").with(Capability::Watch).with_limits(limits);
+        Self {
+            shared: Arc::new(Shared {
+                descriptor,
+                clock,
+                state: ArcSwap::default(),
+                writing: Mutex::default(),
+                hub: ChangeHub::new(),
+            }),
+        }
+    }
+
+    /// Stores bytes under a key as a writer would that keeps no contract: unchecked, and corrupt if they are no
+    /// such record. For tests of how an application takes it.
+    ///
+    /// # Errors
+    ///
+    /// `Closed`.
+    pub fn insert_raw(&self, key: &Key, bytes: &[u8]) -> Result<()> {
+        self.write(|state| {
+            let mut next = State::clone(state);
+            next.version += 1;
+            let revision = Revision::new(format!("{}.raw", next.version));
+            next.insert(key, Entry::from_bytes(key, bytes, revision));
+            Ok((next, vec![key.clone()], ()))
+        })
+    }
+
+    /// The current state, for reading.
+    fn read(&self) -> Result<Arc<State>> {
+        let state = self.shared.state.load_full();
+        if state.closed { Err(Error::closed()) } else { Ok(state) }
+    }
+
+    /// Replaces the current state by one that is derived from it, and tells the watches.
+    fn write<T>(&self, derive: impl FnOnce(&State) -> Result<(State, Vec<Key>, T)>) -> Result<T> {
+        let _writing = self.lock();
+        let (next, changed, answer) = derive(&*self.read()?)?;
+        self.shared.state.store(Arc::new(next));
+        // Under the lock, so that watches see changes in the order of commits.
+        self.shared.hub.changed(&changed);
+        Ok(answer)
+    }
+
+    /// A panic cannot leave a state half derived: it is published whole or not at all.
+    fn lock(&self) -> MutexGuard<'_, ()> {
+        self.shared.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Storage for MemoryStorage {
+    fn descriptor(&self) -> &Descriptor {
+        &self.shared.descriptor
+    }
+
+    async fn get(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>>>> {
+        let state = self.read()?;
+        check_keys(keys, self.descriptor().limits())?;
+        let now = self.shared.clock.now();
+        Ok(keys.iter().map(|key| state.get(key, now).map(|entry| entry.read(key)).transpose()).collect())
+    }
+
+    fn list(&self, query: Query) -> BoxStream<'_, Result<Stored>> {
+        let records = async move {
+            let state = match self.read() {
+                Ok(state) => state,
+                Err(error) => return stream::iter(vec![Err(error)]).boxed(),
+            };
+            let keys = state.keys(&query);
+            let clock = Arc::clone(&self.shared.clock);
+            stream::iter(keys)
+                .filter_map(move |key| {
+                    let read = state.get(&key, clock.now()).map(|entry| entry.read(&key));
+                    std::future::ready(read)
+                })
+                .boxed()
+        };
+        stream::once(records).flatten().boxed()
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Vec<Effect>> {
+        self.read()?;
+        let limits = self.descriptor().limits();
+        // Outside the lock: encoding is most of the work.
+        let batch = batch.prepare(limits)?;
+        if batch.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.write(|state| {
+            let applied = apply(state, &batch, self.shared.clock.now(), limits)?;
+            Ok((applied.state, applied.changed, applied.effects))
+        })
+    }
+
+    async fn watch(&self) -> Result<BoxStream<'static, Change>> {
+        let _writing = self.lock();
+        self.read()?;
+        Ok(self.shared.hub.subscribe(DEFAULT_BOUND).boxed())
+    }
+
+    async fn health(&self) -> Result<Health> {
+        let state = self.read()?;
+        Ok(Health::answered_after(Duration::ZERO).with_fact("commits", state.version.to_string()))
+    }
+
+    async fn close(&self) -> Result<()> {
+        let _writing = self.lock();
+        self.shared.state.store(Arc::new(State::closed()));
+        self.shared.hub.close();
+        Ok(())
+    }
+}
