@@ -139,9 +139,8 @@ fn with(mut command: Command, args: &[&str]) -> Command {
 }
 
 fn shown_run(command: &mut Command) -> Result<()> {
-    let shown = tools::shown(command);
-    println!("$ {shown}");
-    tools::run(command).with_context(|| format!("to repeat it: `{shown}`"))
+    println!("$ {}", tools::shown(command));
+    tools::run(command)
 }
 
 /// The steps that ran and how long each took; the last one ended as given.

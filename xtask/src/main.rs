@@ -2,7 +2,7 @@
 //!
 //! | module | what |
 //! |---|---|
-//! | [`test`] | `cargo xtask test`: what the tests need, then the tests |
+//! | [`mod@test`] | `cargo xtask test`: what the tests need, then the tests |
 //! | [`server`] | finds a Redis or Valkey server for them |
 //! | [`fetch`] | installs or downloads one where there is none |
 //! | [`origin`] | finds or builds the Python environment of the library whose wire form we share |
@@ -19,6 +19,8 @@ mod structure;
 mod test;
 mod tools;
 mod workspace;
+
+use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
@@ -43,8 +45,18 @@ enum Verb {
     Advisories,
 }
 
-fn main() -> anyhow::Result<()> {
-    let verb = Cli::parse().verb;
+fn main() -> ExitCode {
+    match run(Cli::parse().verb) {
+        Ok(()) => ExitCode::SUCCESS,
+        // Its own words: the way `main` prints an error may add a backtrace, which helps nobody here.
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(verb: Verb) -> anyhow::Result<()> {
     let workspace = Workspace::load()?;
     match verb {
         Verb::Test(options) => test::run(&workspace, &options),

@@ -19,7 +19,7 @@ const PROBE: &str =
 
 /// An interpreter that imports the origin: the one given, the one built earlier, or a new one.
 pub(crate) fn find(test_tools: &Path) -> Result<PathBuf> {
-    if let Some(given) = std::env::var_os(VARIABLE).map(PathBuf::from) {
+    if let Some(given) = tools::named_in(VARIABLE) {
         probe(&given)
             .with_context(|| format!("{VARIABLE} is set, but is of no use; unset it or correct it"))?;
         println!("origin: litestar-flags {VERSION} of the given {VARIABLE}");

@@ -77,7 +77,7 @@ fn given_url() -> Result<Outcome> {
 }
 
 fn given_binary() -> Result<Outcome> {
-    let Some(path) = std::env::var_os(BINARY).map(PathBuf::from) else { return Ok(Not("not set".into())) };
+    let Some(path) = tools::named_in(BINARY) else { return Ok(Not("not set".into())) };
     fetch::answers(&path).with_context(|| format!("{BINARY} names no server; unset it or correct it"))?;
     Ok(Found(Server::Binary(path)))
 }

@@ -17,7 +17,7 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     let status =
         command.stdin(Stdio::null()).status().with_context(|| format!("cannot start {}", shown(command)))?;
     if !status.success() {
-        bail!("{} failed: {status}", shown(command));
+        bail!("{status}; to repeat it: `{}`", shown(command));
     }
     Ok(())
 }
@@ -38,6 +38,14 @@ pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
     let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
     std::env::split_paths(&path).map(|dir| dir.join(&name)).find(|file| file.is_file())
+}
+
+/// The program that a user named in a variable. Tests run in other folders, so a relative path becomes
+/// absolute; a bare name is looked up on `PATH` wherever it is used.
+pub(crate) fn named_in(variable: &str) -> Option<PathBuf> {
+    let given = PathBuf::from(std::env::var_os(variable)?);
+    let is_name = given.components().count() < 2;
+    Some(if is_name { given } else { std::path::absolute(&given).unwrap_or(given) })
 }
 
 /// Whether we may install system packages: only root may.
