@@ -3,7 +3,7 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Result, anyhow};
 
 use crate::workspace::{Package, Workspace};
 use crate::{structure, tools};
@@ -73,9 +73,9 @@ impl Step {
 
     fn run(self, workspace: &Workspace) -> Result<()> {
         let commands = match self {
-            Self::FileLength => return structure::file_length(workspace).with_context(|| self.repeat()),
-            Self::Layers => return structure::layers(workspace).with_context(|| self.repeat()),
-            Self::Purity => return structure::purity(workspace).with_context(|| self.repeat()),
+            Self::FileLength => return self.ours(structure::file_length(workspace)),
+            Self::Layers => return self.ours(structure::layers(workspace)),
+            Self::Purity => return self.ours(structure::purity(workspace)),
             Self::Fmt => vec![with(cargo(workspace, "fmt"), &["--all", "--check"])],
             Self::Deny => {
                 tools::ensure_cargo_deny()?;
@@ -95,9 +95,9 @@ impl Step {
         commands.into_iter().try_for_each(|mut command| shown_run(&mut command))
     }
 
-    /// How to run this step alone.
-    fn repeat(self) -> String {
-        format!("to repeat it: `cargo xtask ci --only {}`", self.name())
+    /// The answer of a check of our own, with how to run it alone.
+    fn ours(self, result: Result<()>) -> Result<()> {
+        result.map_err(|error| anyhow!("{error:#}\nto repeat it: `cargo xtask ci --only {}`", self.name()))
     }
 }
 

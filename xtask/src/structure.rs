@@ -95,7 +95,7 @@ fn too_long(folder: &Path, wrong: &mut Vec<String>) -> Result<()> {
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let lines = fs::read_to_string(&path)?.lines().count();
             if lines > LONGEST_FILE {
-                wrong.push(format!("{}: {lines}", path.display()));
+                wrong.push(format!("{}: {lines} lines", path.display()));
             }
         }
     }
