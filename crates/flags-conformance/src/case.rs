@@ -1,19 +1,21 @@
 //! [`Case`]: one check of one clause.
 
 use std::fmt;
+use std::sync::Arc;
 
 use futures_util::future::LocalBoxFuture;
 
-use crate::Clause;
 use crate::context::Context;
+use crate::runner::run_case;
 use crate::stop::Checked;
+use crate::{Clause, Harness, Outcome};
 
 /// One case of the suite.
 pub struct Case {
     pub(crate) name: &'static str,
     pub(crate) clause: Clause,
     pub(crate) threads: bool,
-    pub(crate) run: for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Checked>,
+    pub(crate) body: for<'a> fn(&'a Context) -> LocalBoxFuture<'a, Checked>,
 }
 
 impl Case {
@@ -27,6 +29,11 @@ impl Case {
     #[must_use]
     pub fn clause(&self) -> Clause {
         self.clause
+    }
+
+    /// Runs it against a fresh namespace, on a thread and a runtime of its own, for a bounded time.
+    pub fn run(&'static self, harness: &Arc<dyn Harness>) -> Outcome {
+        run_case(harness, self)
     }
 }
 
@@ -54,7 +61,7 @@ macro_rules! cases {
             name: $text,
             clause: $crate::Clause::$Clause,
             threads: $threads,
-            run: |context| Box::pin($name(context)),
+            body: |context| Box::pin($name(context)),
         }
     };
 }

@@ -66,7 +66,7 @@ async fn in_namespace(harness: &dyn Harness, case: &Case) -> Checked {
         .map_err(|_| Stop::failed(format!("the harness opened no namespace within {CLEAN_UP:?}")))?
         .map_err(|error| harness_failed("open a namespace", &error))?;
     let context = Context::new(namespace);
-    let body = AssertUnwindSafe((case.run)(&context)).catch_unwind();
+    let body = AssertUnwindSafe((case.body)(&context)).catch_unwind();
     let ended = match tokio::time::timeout(BOUND, body).await {
         Ok(Ok(checked)) => checked,
         Ok(Err(panic)) => Err(Stop::failed(format!("expected no panic, came: {}", message(&*panic)))),

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
 use crate::cases;
-use crate::runner::run_case;
 use crate::{Case, Harness, Outcome, Report};
 
 /// Runs the suite as a test binary's `main`, with the usual arguments: filters, `--list`, `--test-threads`.
@@ -24,7 +23,7 @@ pub fn run(harness: impl Harness, arguments: &Arguments) -> Conclusion {
 
 fn trial(harness: &Arc<dyn Harness>, case: &'static Case) -> Trial {
     let harness = Arc::clone(harness);
-    Trial::ignorable_test(case.name(), move || match run_case(&harness, case) {
+    Trial::ignorable_test(case.name(), move || match case.run(&harness) {
         Outcome::Passed => Ok(Completion::Completed),
         Outcome::Ignored(reason) => Ok(Completion::ignored_with(reason)),
         Outcome::Failed(message) => Err(Failed::from(message)),
@@ -41,5 +40,5 @@ pub fn check(harness: impl Harness) -> Report {
 pub fn check_where(harness: impl Harness, wanted: impl Fn(&Case) -> bool) -> Report {
     let harness: Arc<dyn Harness> = Arc::new(harness);
     let chosen = cases::all().filter(|case| wanted(case));
-    Report::new(chosen.map(|case| (case, run_case(&harness, case))).collect())
+    Report::new(chosen.map(|case| (case, case.run(&harness))).collect())
 }

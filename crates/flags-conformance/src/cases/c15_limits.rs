@@ -19,7 +19,7 @@ cases! { C15:
     c15_nesting_at_the_limit_is_taken,
     c15_nesting_past_the_limit_is_refused,
     c15_a_key_named_twice_is_refused,
-    c15_an_unknown_member_never_shadows_a_known_one,
+    c15_a_record_without_a_json_form_is_refused,
 }
 
 /// A limit that a case can go up to, or the reason why not.
@@ -205,7 +205,7 @@ async fn c15_a_key_named_twice_is_refused(ctx: &Context) -> Checked {
     ctx.store.commit("a batch of keys that look alike", batch).await.map(drop)
 }
 
-async fn c15_an_unknown_member_never_shadows_a_known_one(ctx: &Context) -> Checked {
+async fn c15_a_record_without_a_json_form_is_refused(ctx: &Context) -> Checked {
     for member in ["key", "default_enabled"] {
         let mut flag = flag("f")?;
         flag.extra.insert(member, json("1")?);
