@@ -5,6 +5,7 @@ mod cases;
 mod clause;
 mod context;
 mod harness;
+mod model;
 mod outcome;
 mod records;
 mod runner;

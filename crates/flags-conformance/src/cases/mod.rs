@@ -3,6 +3,7 @@
 mod c01_read_your_commit;
 mod c02_all_or_nothing;
 mod c03_conditions;
+mod c03_model;
 mod c03_races;
 mod c04_revisions;
 mod c05_three_answers;
@@ -29,6 +30,7 @@ const TABLE: &[&[&[Case]]] = &[
     c02_all_or_nothing::CASES,
     c03_conditions::CASES,
     c03_races::CASES,
+    c03_model::CASES,
     c04_revisions::CASES,
     c05_three_answers::CASES,
     c06_ownership::CASES,
