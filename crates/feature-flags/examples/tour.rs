@@ -65,7 +65,7 @@ async fn create(store: &FlagStore, key: &FlagKey) -> Result<()> {
 async fn edit(store: &FlagStore, key: &FlagKey) -> Result<()> {
     step("Change", "an edit runs on the newest state, again if somebody else was faster");
     let changed = store
-        .modify_flag::<feature_flags::Error, _>(key, |flag| {
+        .modify_flag(key, |flag| {
             flag.rules[0].rollout_percentage = Some(10);
             flag.tags.push("release".to_owned());
             Ok(())

@@ -34,7 +34,8 @@ pub trait Namespace: Send + Sync + 'static {
         None
     }
 
-    /// Another handle on the same data, as another part of the program or another process would open it.
+    /// Another handle on the same data, as another part of the program or another process would open it; of a backend
+    /// that one process has to itself, a clone will do.
     ///
     /// # Errors
     ///
@@ -64,7 +65,7 @@ pub trait Namespace: Send + Sync + 'static {
     }
 
     /// Stores these bytes as the value of that record, as a writer would that knows neither this library nor its
-    /// contract: nothing is checked, and what it wrote to find the record again (an index, a directory) is written too.
+    /// contract (and a store that declares `Watch` then reports it): nothing is checked, and what it wrote to find the record again (an index, a directory) is written too.
     ///
     /// # Errors
     ///

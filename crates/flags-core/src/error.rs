@@ -1,7 +1,7 @@
 //! The one error type of the project.
 
 use std::borrow::Cow;
-use std::fmt;
+use std::fmt::{self, Write as _};
 
 use crate::record::Key;
 use crate::storage::{Limit, Revision};
@@ -65,9 +65,9 @@ impl fmt::Display for ErrorKind {
 
 /// What failed, on which record and member, and why.
 ///
-/// `Display` gives the operation, the key, the member and a sentence that says what to do; it does
-/// not repeat the cause, which is in [`source()`](std::error::Error::source). No value of a record
-/// and no secret is ever part of it.
+/// `Display` gives the operation, the key, the member and a sentence that says what to do, on one line and without
+/// any value of a record; it does not repeat the cause, which is in [`source()`](std::error::Error::source) and, where it
+/// comes from the JSON parser, quotes what it stumbled over. No secret is ever part of either.
 ///
 /// # Examples
 ///
@@ -250,6 +250,13 @@ impl Error {
         self.0.limit
     }
 
+    /// Of a conflict: whether it is about the revision, so that reading again and repeating the edit may help. One about
+    /// an alias (C7) comes back until the id or the name is another.
+    #[must_use]
+    pub fn is_stale(&self) -> bool {
+        self.0.kind == ErrorKind::Conflict && self.0.field.is_none()
+    }
+
     /// Whether the very same call, repeated later, may succeed without any risk of applying it twice.
     ///
     /// True for [`ErrorKind::Unavailable`] alone: a conflict wants a fresh read first, and an
@@ -263,16 +270,28 @@ impl Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let repr = &*self.0;
-        match (repr.operation, &repr.key) {
-            (Some(operation), Some(key)) => write!(f, "{operation} {key}: ")?,
-            (Some(operation), None) => write!(f, "{operation}: ")?,
-            (None, Some(key)) => write!(f, "{key}: ")?,
-            (None, None) => {}
+        if let Some(operation) = repr.operation {
+            write!(f, "{operation}{}", if repr.key.is_some() { " " } else { ": " })?;
+        }
+        if let Some(key) = &repr.key {
+            write!(f, "{}: ", OneLine(&key.to_string()))?;
         }
         if let Some(field) = &repr.field {
-            write!(f, "{field}: ")?;
+            write!(f, "{}: ", OneLine(field))?;
         }
-        f.write_str(&repr.reason)
+        write!(f, "{}", OneLine(&repr.reason))
+    }
+}
+
+/// Text with its control characters escaped: a key may hold any, and must not write log lines of its own.
+struct OneLine<'a>(&'a str);
+
+impl fmt::Display for OneLine<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.chars().try_for_each(|c| match c {
+            c if c.is_control() => write!(f, "{}", c.escape_debug()),
+            c => f.write_char(c),
+        })
     }
 }
 

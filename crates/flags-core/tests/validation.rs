@@ -120,8 +120,15 @@ fn time_schedules_have_real_days_zones_and_cron_expressions() {
     assert_fields(&schedule(|s| s.timezone = "Asia/Kathmandu".into()), &[]);
     assert_fields(&schedule(|s| s.timezone = "Mars/Olympus".into()), &["timezone"]);
     assert_fields(&schedule(|s| s.recurrence_type = RecurrenceType::Cron), &["cron_expression"]);
+    let mut daily = schedule(|s| s.cron_expression = Some("ignored".into()));
+    assert_fields(&daily, &[]);
+    daily.days_of_week = Some(vec![9, 77, 3]);
+    assert_fields(&daily, &["days_of_week", "days_of_week"]);
     for (expression, expected) in [
-        ("*/15 9-17 * * 1-5", &[][..]),
+        ("0 9 * JAN-MAR MON,7", &[][..]),
+        ("0 0 L * *", &["cron_expression"]),
+        ("H * * * *", &["cron_expression"]),
+        ("*/15 9-17 * * 1-5", &[]),
         ("5,10,20-30 * * * 0", &[]),
         ("61 * * * *", &["cron_expression"]),
         ("* * * *", &["cron_expression"]),
@@ -186,4 +193,68 @@ async fn an_update_judges_only_what_differs_from_the_stored_flag() {
         })
         .await;
     assert_eq!(outcome.expect_err("a new problem").kind(), ErrorKind::Invalid);
+}
+
+#[tokio::test]
+async fn what_was_wrong_before_is_excused_only_as_it_was() {
+    let store = FlagStore::new(Arc::new(MemoryStorage::new()));
+    let mut loose = flag(|f| {
+        f.default_value = Some(Json::from("loose"));
+        f.variants =
+            vec![Variant::new("a", json(r#"{"enabled": true}"#), 1), Variant::new("a", json("1"), 1)];
+    });
+    let storage = store.storage();
+    storage.commit(Batch::new().put(loose.clone(), Expect::Absent)).await.expect("unchecked");
+    loose.tags.push("x".into());
+    store.update_flag(loose.clone(), None).await.expect("excused");
+    for edit in [
+        (|f: &mut Flag| f.default_value = Some(Json::from("looser"))) as fn(&mut Flag),
+        |f| f.variants.push(f.variants[0].clone()),
+        |f| f.variants[1].value = json("2"),
+    ] {
+        let mut worse = loose.clone();
+        edit(&mut worse);
+        assert_eq!(store.update_flag(worse, None).await.expect_err("not excused").kind(), ErrorKind::Invalid);
+    }
+}
+
+#[tokio::test]
+async fn segments_have_no_cycle_and_those_that_have_can_be_switched_off() {
+    let store = FlagStore::new(Arc::new(MemoryStorage::new()));
+    let segment = |name: &str, parent: Option<&Segment>| {
+        let mut segment = Segment::new(SegmentName::new(name).expect("a name"));
+        segment.parent_segment_id = parent.map(|parent| parent.id);
+        segment
+    };
+    let mut a = segment("a", None);
+    let b = segment("b", Some(&a));
+    let refused = store.create_segment(b.clone()).await.expect_err("the parent does not exist");
+    assert_eq!((refused.kind(), refused.field()), (ErrorKind::Invalid, Some("parent_segment_id")));
+    store.create_segment(a.clone()).await.expect("created");
+    store.create_segment(b.clone()).await.expect("created");
+    a.parent_segment_id = Some(b.id);
+    let refused = store.update_segment(a.clone(), None).await.expect_err("a cycle");
+    assert_eq!((refused.kind(), refused.field()), (ErrorKind::Invalid, Some("parent_segment_id")));
+
+    // As another writer may leave them.
+    store.storage().commit(Batch::new().put(a.clone(), Expect::Present)).await.expect("unchecked");
+    a.enabled = false;
+    store.update_segment(a, None).await.expect("its parent is as it was");
+}
+
+#[tokio::test]
+async fn errors_hold_no_value_and_stay_on_one_line() {
+    let store = FlagStore::new(Arc::new(MemoryStorage::new()));
+    let mut rule = Rule::new("r").when(Condition::new("password", "sounds_like", "hunter2"));
+    rule.serve_value = Some(Json::from("hunter2"));
+    let key = FlagKey::new("two\nlines\u{1b}[31m").expect("a key");
+    let mut flag = Flag::new(key.clone());
+    flag.rules.push(rule);
+    for error in [
+        store.create_flag(flag).await.expect_err("invalid"),
+        store.update_flag(Flag::new(key), None).await.expect_err("absent"),
+    ] {
+        let text = format!("{error} {error:?}");
+        assert!(!text.contains("hunter2") && !error.to_string().contains(['\n', '\u{1b}']), "{text}");
+    }
 }

@@ -192,3 +192,48 @@ fn an_unknown_member_never_shadows_a_known_one() {
     let error: Error = Record::from(flag).encode().expect_err("it would hold `status` twice");
     assert_eq!(error.kind(), ErrorKind::Invalid);
 }
+
+#[test]
+fn whole_numbers_written_as_floats_and_empty_instants_are_read() {
+    let id = "44e0d14d-66b4-4eb5-bbc6-eebac2dbba0b";
+    let phase = |number: &str| {
+        format!(
+            r#"{{"id":"{id}","flag_id":"{id}","phase_number":{number},"target_percentage":50.0,
+                "scheduled_at":"2026-03-01","created_at":"","updated_at":null}}"#
+        )
+    };
+    let written = reencoded(Kind::RolloutPhase, &phase("3.0"));
+    assert!(written.contains(r#""phase_number":3,"target_percentage":50,"#), "{written}");
+    assert!(written.contains(r#""created_at":null"#), "{written}");
+    for number in ["3.5", "1e400", "1180591620717411303424", "9007199254740994.0", "true", "\"3\""] {
+        assert!(Record::decode_kind(Kind::RolloutPhase, phase(number).as_bytes()).is_err(), "{number}");
+    }
+}
+
+#[test]
+fn keys_come_back_from_their_text_form() {
+    for (kind, json) in records() {
+        let key = Record::decode_kind(kind, json.as_bytes()).expect("it decodes").key();
+        assert_eq!(key.to_string().parse::<Key>().expect("its text form"), key);
+        assert_eq!(key.to_string().len(), key.text_len());
+    }
+    for text in [
+        "",
+        "flag",
+        "flag:",
+        "colour:x",
+        "segment:x",
+        "override:x:y:z",
+        "segment:44E0D14D66B44EB5BBC6EEBAC2DBBA0B",
+    ] {
+        assert!(text.parse::<Key>().is_err(), "{text}");
+    }
+}
+
+#[test]
+fn json_holds_no_lone_surrogate_whatever_it_is_made_from() {
+    let raw =
+        serde_json::value::RawValue::from_string(r#""\ud800""#.to_owned()).expect("syntax is all it checks");
+    assert!(Json::new(&raw).is_err());
+    assert!(Json::new(&[raw]).is_err());
+}

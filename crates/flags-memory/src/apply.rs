@@ -25,7 +25,7 @@ pub(crate) fn apply(current: &State, batch: &[Prepared], now: Timestamp, limits:
     let mut changed = remove(&mut next, batch);
     write(&mut next, batch, now);
 
-    let judge = Judge { current: &trimmed, next: &next, now, limits };
+    let mut judge = Judge { current: &trimmed, next: &next, now, limits, cascaded: 0 };
     batch.iter().try_for_each(|op| judge.op(op))?;
 
     let mut effects = Vec::with_capacity(batch.len());
@@ -90,11 +90,13 @@ struct Judge<'a> {
     next: &'a State,
     now: Timestamp,
     limits: &'a Limits,
+    /// How many owned records the operations so far delete.
+    cascaded: usize,
 }
 
 impl Judge<'_> {
     /// Everything that one operation can be refused for.
-    fn op(&self, op: &Prepared) -> Result<()> {
+    fn op(&mut self, op: &Prepared) -> Result<()> {
         op.expect.judge(&op.key, revision(self.current, &op.key, self.now).as_ref())?;
         match &op.action {
             Action::Put { record, .. } => self.put(&op.key, record),
@@ -114,9 +116,9 @@ impl Judge<'_> {
         if rebound || lost { Err(Error::alias_conflict(key.clone())) } else { Ok(()) }
     }
 
-    fn cascade(&self, key: &Key) -> Result<()> {
-        let owned = flag_id(self.current, key).map_or(0, |id| self.current.owned_by(id).count());
-        let allowed = self.limits.owned_per_delete;
+    fn cascade(&mut self, key: &Key) -> Result<()> {
+        self.cascaded += flag_id(self.current, key).map_or(0, |id| self.current.owned_by(id).count());
+        let (owned, allowed) = (self.cascaded, self.limits.owned_per_delete);
         if owned > allowed {
             return Err(Error::over_limit(Limit::OwnedPerDelete, owned, allowed).with_key(key.clone()));
         }

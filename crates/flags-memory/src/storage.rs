@@ -91,11 +91,13 @@ impl MemoryStorage {
 
     /// Replaces the current state by one that is derived from it, and tells the watches.
     fn write<T>(&self, derive: impl FnOnce(&State) -> Result<(State, Vec<Key>, T)>) -> Result<T> {
-        let _writing = self.lock();
+        let writing = self.lock();
         let (next, changed, answer) = derive(&*self.read()?)?;
         self.shared.state.store(Arc::new(next));
-        // Under the lock, so that watches see changes in the order of commits.
-        self.shared.hub.changed(&changed);
+        // Under the lock, so that watches see changes in the order of commits; woken after it.
+        let wake = self.shared.hub.changed(&changed);
+        drop(writing);
+        drop(wake);
         Ok(answer)
     }
 
@@ -162,9 +164,53 @@ impl Storage for MemoryStorage {
     }
 
     async fn close(&self) -> Result<()> {
-        let _writing = self.lock();
+        let writing = self.lock();
         self.shared.state.store(Arc::new(State::closed()));
-        self.shared.hub.close();
+        let wake = self.shared.hub.close();
+        drop(writing);
+        drop(wake);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::task::{Context, Wake, Waker};
+
+    use flags_core::storage::Expect;
+    use flags_core::{Flag, FlagKey};
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    /// A waker that calls the store, as an executor that runs its tasks in place would.
+    struct Reenter(MemoryStorage);
+
+    impl Wake for Reenter {
+        fn wake(self: Arc<Self>) {
+            let batch = Batch::new().check(Key::Flag(FlagKey::new("a").expect("a key")), Expect::Any);
+            self.0.commit(batch).now_or_never().expect("memory never waits").map_or_else(drop, drop);
+            self.0.watch().now_or_never().expect("memory never waits").map_or_else(drop, drop);
+        }
+    }
+
+    #[test]
+    fn wakers_run_while_no_lock_is_held() {
+        let storage = MemoryStorage::new();
+        let waker = Waker::from(Arc::new(Reenter(storage.clone())));
+        let mut cx = Context::from_waker(&waker);
+        let mut watch = storage.watch().now_or_never().expect("now").expect("a watch");
+        assert_eq!(watch.next().now_or_never(), Some(Some(Change::Resync)));
+        assert!(watch.poll_next_unpin(&mut cx).is_pending());
+        let flag = Flag::new(FlagKey::new("a").expect("a key"));
+        storage
+            .commit(Batch::new().put(flag, Expect::Absent))
+            .now_or_never()
+            .expect("now")
+            .expect("committed");
+        assert!(watch.poll_next_unpin(&mut cx).is_ready());
+        assert!(watch.poll_next_unpin(&mut cx).is_pending());
+        storage.close().now_or_never().expect("now").expect("closed");
     }
 }

@@ -20,6 +20,7 @@ cases! { C6:
     c06_a_refused_delete_cascades_nothing,
     c06_an_update_keeps_what_is_owned,
     c06_a_cascade_and_other_operations_share_a_batch,
+    c06_what_the_batch_puts_stays_where_an_id_changes_hands,
 }
 
 async fn c06_an_owned_record_without_its_flag_is_refused(ctx: &Context) -> Checked {
@@ -210,4 +211,27 @@ async fn c06_a_cascade_and_other_operations_share_a_batch(ctx: &Context) -> Chec
         ctx.store.holds("after it", record).await?;
     }
     Ok(())
+}
+
+async fn c06_what_the_batch_puts_stays_where_an_id_changes_hands(ctx: &Context) -> Checked {
+    let old = flag("old")?;
+    let mut new = flag("new")?;
+    new.id = old.id;
+    let (key, id) = (Record::from(old.clone()).key(), old.id);
+    let mut records = one_of_each_owned(id)?;
+    records.push(override_of(id, "user", "left behind")?.into());
+    ctx.store.put(&old.into(), Expect::Absent).await?;
+    ctx.store.fill(&records).await?;
+    let kept: Vec<Record> = records.iter().take(Kind::OWNED.len()).map(|record| edited(record, 1)).collect();
+    let batch = Batch::new().delete(key.clone(), Expect::Present).put(new.clone(), Expect::Absent);
+    let batch = kept.iter().fold(batch, |batch, record| batch.put(record.clone(), Expect::Present));
+    let what = "after deleting a flag, giving its id to another, and putting some of what it owned";
+    ctx.store.commit(what, batch).await?;
+    ctx.store.absent(what, &key).await?;
+    ctx.store.holds(what, &new.into()).await?;
+    for record in &kept {
+        ctx.store.holds(what, record).await?;
+        ctx.store.lists(what, Query::Owned(record.kind(), id), [record.key()]).await?;
+    }
+    ctx.store.absent(what, &records[kept.len()].key()).await
 }

@@ -5,7 +5,7 @@ use tokio::task::JoinSet;
 
 use crate::case::cases;
 use crate::context::Context;
-use crate::records::{flag, flag_key, overrides};
+use crate::records::{at, flag, flag_key, overrides};
 use crate::stop::{Checked, Stop, describe, ensure, equal, fail, unexpected};
 use crate::store::bounded;
 
@@ -93,8 +93,12 @@ async fn typed_upsert_creates_and_replaces(ctx: &Context) -> Checked {
         stored.is_some_and(|flag| flag.default_enabled),
         "get_flag after upsert_flag: expected the new value"
     );
-    let other = flag("f")?;
-    refused("upsert_flag with another id", ErrorKind::Conflict, store.upsert_flag(other)).await.map(drop)
+    let mut other = flag("f")?;
+    let taken_over = ok("upsert_flag of a flag made anew", store.upsert_flag(other.clone())).await?;
+    equal("the id of a flag that is made anew and replaces one", &taken_over.id, &new.id)?;
+    other.created_at = Some(at(0));
+    let what = "upsert_flag of a flag that was read, with another id";
+    refused(what, ErrorKind::Conflict, store.upsert_flag(other)).await.map(drop)
 }
 
 async fn typed_flags_are_listed_by_key(ctx: &Context) -> Checked {

@@ -74,7 +74,9 @@ impl Clock for ManualClock {
             if state.now >= until {
                 return Poll::Ready(());
             }
-            state.sleepers.push(cx.waker().clone());
+            if !state.sleepers.iter().any(|sleeper| sleeper.will_wake(cx.waker())) {
+                state.sleepers.push(cx.waker().clone());
+            }
             Poll::Pending
         })
         .await;

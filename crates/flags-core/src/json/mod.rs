@@ -3,5 +3,5 @@
 mod scan;
 mod text;
 
-pub use scan::{Flaw, depth};
+pub use scan::depth;
 pub use text::{InvalidJson, Json, JsonType};

@@ -2,8 +2,7 @@
 
 /// Why a syntactically valid JSON text is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum Flaw {
+pub(super) enum Flaw {
     /// A `\ud8xx` escape without its other half: no Unicode text, and unreadable to most parsers.
     #[error("a lone surrogate escape is not Unicode text")]
     LoneSurrogate,

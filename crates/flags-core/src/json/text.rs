@@ -81,9 +81,12 @@ impl Json {
     ///
     /// When `value` has no JSON form: a map with keys that are no strings, say.
     pub fn new(value: &impl Serialize) -> Result<Self, InvalidJson> {
-        serde_json::value::to_raw_value(value)
-            .map(Self)
-            .map_err(|source| InvalidJson::new("the value has no JSON form", source))
+        let invalid = "the value has no JSON form";
+        let raw =
+            serde_json::value::to_raw_value(value).map_err(|source| InvalidJson::new(invalid, source))?;
+        // A `RawValue` inside it may hold anything.
+        scan::check(raw.get()).map_err(|source| InvalidJson::new(invalid, source))?;
+        Ok(Self(raw))
     }
 
     /// `null`.
@@ -153,6 +156,26 @@ impl FromStr for Json {
 impl From<&str> for Json {
     fn from(text: &str) -> Self {
         serde_json::Value::from(text).into()
+    }
+}
+
+impl From<String> for Json {
+    fn from(text: String) -> Self {
+        serde_json::Value::from(text).into()
+    }
+}
+
+impl<T: Into<Json>> From<Vec<T>> for Json {
+    fn from(items: Vec<T>) -> Self {
+        let items: Vec<Json> = items.into_iter().map(Into::into).collect();
+        // A list of JSON always has a JSON form.
+        Self::new(&items).unwrap_or_default()
+    }
+}
+
+impl<T: Into<Json>, const N: usize> From<[T; N]> for Json {
+    fn from(items: [T; N]) -> Self {
+        Vec::from(items).into()
     }
 }
 

@@ -35,13 +35,13 @@ pub struct ConditionParts {
 open_record!(ConditionParts);
 
 impl Condition {
-    /// A condition of the usual shape. A `value` without a JSON form becomes `null`.
+    /// A condition of the usual shape.
     #[must_use]
-    pub fn new(attribute: &str, operator: &str, value: impl Serialize) -> Self {
+    pub fn new(attribute: &str, operator: &str, value: impl Into<Json>) -> Self {
         let parts = ConditionParts {
             attribute: Some(attribute.to_owned()),
             operator: Some(operator.to_owned()),
-            value: Json::new(&value).ok(),
+            value: Some(value.into()),
             extra: Extra::default(),
         };
         // Text, text and JSON always have a JSON form.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::serde_with::null_as_default;
+use super::serde_with::{instant, null_as_default};
 use super::{Rule, Variant, word_enum};
 use crate::json::Json;
 use crate::name::{FlagId, FlagKey};
@@ -81,10 +81,10 @@ pub struct Flag {
     #[serde(default, deserialize_with = "null_as_default")]
     pub variants: Vec<Variant>,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::serde_with::instant;
 use crate::json::Json;
 use crate::name::{EntityId, EntityType, FlagId, OverrideId};
 use crate::open::{Extra, open_record};
@@ -26,13 +27,13 @@ pub struct Override {
     #[serde(default)]
     pub value: Option<Json>,
     /// From this instant on it does not exist (C8).
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub expires_at: Option<Timestamp>,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

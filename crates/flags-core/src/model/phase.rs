@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::serde_with::null_as_default;
+use super::serde_with::{instant, null_as_default, whole};
 use crate::name::{FlagId, RolloutPhaseId};
 use crate::open::{Extra, open_record};
 use crate::time::Timestamp;
@@ -17,8 +17,10 @@ pub struct RolloutPhase {
     /// The flag it rolls out.
     pub flag_id: FlagId,
     /// Its place in the rollout, from 1.
+    #[serde(deserialize_with = "whole")]
     pub phase_number: i64,
     /// The percentage that every rule gets, 0 to 100.
+    #[serde(deserialize_with = "whole")]
     pub target_percentage: i64,
     /// When it is due.
     pub scheduled_at: Timestamp,
@@ -26,13 +28,13 @@ pub struct RolloutPhase {
     #[serde(default, deserialize_with = "null_as_default")]
     pub executed: bool,
     /// When it was executed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub executed_at: Option<Timestamp>,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Why it could not be applied. The origin does not know this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use super::serde_with::null_as_default;
+use super::serde_with::{null_as_default, whole, whole_or_null};
 use crate::json::Json;
 use crate::name::RuleId;
 use crate::open::{Extra, open_record};
@@ -21,6 +21,7 @@ pub struct Rule {
     #[serde(default)]
     pub description: Option<String>,
     /// The lowest is tried first.
+    #[serde(deserialize_with = "whole")]
     pub priority: i64,
     /// Whether it is tried at all.
     pub enabled: bool,
@@ -33,7 +34,7 @@ pub struct Rule {
     #[serde(default)]
     pub serve_value: Option<Json>,
     /// The share of targeting keys it applies to, in percent (0 to 100); `None` is everyone.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_or_null")]
     pub rollout_percentage: Option<i64>,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::serde_with::null_as_default;
+use super::serde_with::{instant, null_as_default, whole_or_null};
 use super::word_enum;
 use crate::json::Json;
 use crate::name::{FlagId, ScheduledChangeId};
@@ -40,22 +40,22 @@ pub struct ScheduledChange {
     #[serde(default, deserialize_with = "null_as_default")]
     pub executed: bool,
     /// When it was executed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub executed_at: Option<Timestamp>,
     /// Of [`ChangeType::UpdateValue`]: the new default value; `None` is JSON `null`.
     #[serde(default)]
     pub new_value: Option<Json>,
     /// Of [`ChangeType::UpdateRollout`]: the new percentage, 0 to 100.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "whole_or_null")]
     pub new_rollout_percentage: Option<i64>,
     /// Who planned it.
     #[serde(default)]
     pub created_by: Option<String>,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Why it could not be applied. The origin does not know this member.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::Condition;
-use super::serde_with::{null_as_default, null_as_true, yes};
+use super::serde_with::{instant, null_as_default, null_as_true, yes};
 use crate::name::{SegmentId, SegmentName};
 use crate::open::{Extra, open_record};
 use crate::time::Timestamp;
@@ -32,10 +32,10 @@ pub struct Segment {
     #[serde(default = "yes", deserialize_with = "null_as_true")]
     pub enabled: bool,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::serde_with::{end_time, null_as_true, null_as_utc, start_time, utc, yes};
+use super::serde_with::{end_time, instant, null_as_true, null_as_utc, start_time, utc, yes};
 use super::word_enum;
 use crate::name::{FlagId, TimeScheduleId};
 use crate::open::{Extra, open_record};
@@ -57,16 +57,16 @@ pub struct TimeSchedule {
     #[serde(default = "yes", deserialize_with = "null_as_true")]
     pub enabled: bool,
     /// Before this instant it is closed. The origin does not store this member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
     pub valid_from: Option<Timestamp>,
     /// After this instant it is closed. The origin does not store this member.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "instant", skip_serializing_if = "Option::is_none")]
     pub valid_until: Option<Timestamp>,
     /// When it was created.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub created_at: Option<Timestamp>,
     /// When it was last changed.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "instant")]
     pub updated_at: Option<Timestamp>,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

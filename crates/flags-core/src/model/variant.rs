@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::serde_with::whole;
 use crate::json::Json;
 use crate::name::VariantId;
 use crate::open::{Extra, open_record};
@@ -23,6 +24,7 @@ pub struct Variant {
     /// What the flag answers; of a boolean flag, an object whose `enabled` is the answer.
     pub value: Json,
     /// Its share of the targeting keys, relative to the sum of the weights; not negative.
+    #[serde(deserialize_with = "whole")]
     pub weight: i64,
     /// Members that this version does not know.
     #[serde(flatten, skip_deserializing)]

@@ -71,14 +71,23 @@ fn decode<T: Model>(bytes: &[u8]) -> Result<Arc<T>> {
     serde_json::from_slice(bytes).map(Arc::new).map_err(|error| locate::<T>(bytes, error))
 }
 
+/// The path of a member; `None` for the whole, and where the JSON itself is broken.
+pub(crate) fn member(path: &serde_path_to_error::Path) -> Option<String> {
+    let whole = path.iter().all(|segment| matches!(segment, serde_path_to_error::Segment::Unknown));
+    (!whole).then(|| path.to_string())
+}
+
 /// Reads again, slowly, to learn which member is at fault: only corrupt records pay for it.
 fn locate<T: DeserializeOwned>(bytes: &[u8], error: serde_json::Error) -> Error {
     let corrupt = Error::new(ErrorKind::Corrupt, "the stored record cannot be read; repair or delete it");
     match serde_path_to_error::deserialize::<_, T>(&mut serde_json::Deserializer::from_slice(bytes)) {
-        Err(located) if located.path().iter().next().is_some() => {
-            let path = located.path().to_string();
-            corrupt.with_field(path).with_source(located.into_inner())
+        Err(located) => {
+            let corrupt = match member(located.path()) {
+                Some(member) => corrupt.with_field(member),
+                None => corrupt,
+            };
+            corrupt.with_source(located.into_inner())
         }
-        _ => corrupt.with_source(error),
+        Ok(_) => corrupt.with_source(error),
     }
 }

@@ -1,8 +1,10 @@
 //! [`Key`] and [`Alias`]: the names by which a record is found.
 
 use std::fmt;
+use std::str::FromStr;
 
 use super::Kind;
+use crate::error::{Error, ErrorKind, Result};
 use crate::name::{
     EntityId, EntityType, FlagId, FlagKey, RolloutPhaseId, ScheduledChangeId, SegmentId, SegmentName,
     TimeScheduleId,
@@ -10,8 +12,8 @@ use crate::name::{
 
 /// The primary name of a record, unique in a store.
 ///
-/// `Display` is its text form, `kind:name`; the parts of an override's name are separated by colons,
-/// unambiguously, since an id and an entity type hold none. Its length is what
+/// `Display` is its text form, `kind:name`, and `FromStr` reads it; an override's name is its flag's id, entity type and entity
+/// id, separated by colons, unambiguously, since the first two hold none. Its length is what
 /// [`Limits::key_bytes`](crate::storage::Limits::key_bytes) bounds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
@@ -68,6 +70,36 @@ impl fmt::Display for Key {
             Self::Segment(id) => write!(f, "{id}"),
         }
     }
+}
+
+impl FromStr for Key {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        parse(text)
+            .ok_or_else(|| Error::new(ErrorKind::Invalid, "not the text form of a key; write kind:name"))
+    }
+}
+
+fn parse(text: &str) -> Option<Key> {
+    let (kind, name) = text.split_once(':')?;
+    let kind = Kind::ALL.into_iter().find(|k| k.as_str() == kind)?;
+    Some(match kind {
+        Kind::Flag => Key::Flag(name.parse().ok()?),
+        Kind::Override => {
+            let mut parts = name.splitn(3, ':');
+            Key::Override(id(parts.next()?)?, parts.next()?.parse().ok()?, parts.next()?.parse().ok()?)
+        }
+        Kind::ScheduledChange => Key::ScheduledChange(id(name)?),
+        Kind::TimeSchedule => Key::TimeSchedule(id(name)?),
+        Kind::RolloutPhase => Key::RolloutPhase(id(name)?),
+        Kind::Segment => Key::Segment(id(name)?),
+    })
+}
+
+/// An id in its one spelling: two texts never stand for one key.
+fn id<T: FromStr + fmt::Display>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|id: &T| id.to_string() == text)
 }
 
 /// The second unique name of a record (C7).

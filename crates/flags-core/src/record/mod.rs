@@ -1,6 +1,6 @@
 //! What a backend sees of a record: its key, its alias, its owner and its expiry.
 
-mod codec;
+pub(crate) mod codec;
 mod key;
 mod kind;
 mod model;
@@ -47,12 +47,12 @@ impl Record {
     #[must_use]
     pub fn key(&self) -> Key {
         match self {
-            Self::Flag(flag) => Key::Flag(flag.key.clone()),
-            Self::Override(o) => Key::Override(o.flag_id, o.entity_type.clone(), o.entity_id.clone()),
-            Self::ScheduledChange(change) => Key::ScheduledChange(change.id),
-            Self::TimeSchedule(schedule) => Key::TimeSchedule(schedule.id),
-            Self::RolloutPhase(phase) => Key::RolloutPhase(phase.id),
-            Self::Segment(segment) => Key::Segment(segment.id),
+            Self::Flag(record) => record.key(),
+            Self::Override(record) => record.key(),
+            Self::ScheduledChange(record) => record.key(),
+            Self::TimeSchedule(record) => record.key(),
+            Self::RolloutPhase(record) => record.key(),
+            Self::Segment(record) => record.key(),
         }
     }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Kind, Record};
+use super::{Key, Kind, Record};
 use crate::model::{Flag, Override, RolloutPhase, ScheduledChange, Segment, TimeSchedule};
 use crate::open::Extra;
 use crate::time::Timestamp;
@@ -26,6 +26,9 @@ pub trait Model:
     /// A record of any kind as this type; `None` when it is of another kind.
     fn from_record(record: Record) -> Option<Arc<Self>>;
 
+    /// Its primary name.
+    fn key(&self) -> Key;
+
     /// When it was created and last changed.
     fn timestamps_mut(&mut self) -> (&mut Option<Timestamp>, &mut Option<Timestamp>);
 
@@ -38,7 +41,7 @@ mod sealed {
 }
 
 macro_rules! model {
-    ($Type:ident) => {
+    ($Type:ident, $self:ident => $key:expr) => {
         impl sealed::Sealed for $Type {}
 
         impl Model for $Type {
@@ -53,6 +56,10 @@ macro_rules! model {
                     Record::$Type(record) => Some(record),
                     _ => None,
                 }
+            }
+
+            fn key(&$self) -> Key {
+                $key
             }
 
             fn timestamps_mut(&mut self) -> (&mut Option<Timestamp>, &mut Option<Timestamp>) {
@@ -72,9 +79,9 @@ macro_rules! model {
     };
 }
 
-model!(Flag);
-model!(Override);
-model!(ScheduledChange);
-model!(TimeSchedule);
-model!(RolloutPhase);
-model!(Segment);
+model!(Flag, self => Key::Flag(self.key.clone()));
+model!(Override, self => Key::Override(self.flag_id, self.entity_type.clone(), self.entity_id.clone()));
+model!(ScheduledChange, self => Key::ScheduledChange(self.id));
+model!(TimeSchedule, self => Key::TimeSchedule(self.id));
+model!(RolloutPhase, self => Key::RolloutPhase(self.id));
+model!(Segment, self => Key::Segment(self.id));

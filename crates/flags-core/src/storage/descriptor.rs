@@ -7,7 +7,7 @@ use std::fmt;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum Capability {
-    /// Acknowledged writes outlive the process.
+    /// Acknowledged writes outlive the process; whether also a loss of power is the backend's to document.
     Durable,
     /// Several processes can share one store.
     Shared,
@@ -79,7 +79,7 @@ pub struct Limits {
     pub batch_ops: usize,
     /// How deeply the JSON of a record may nest.
     pub json_depth: usize,
-    /// How many owned records one commit can delete with their flag (C6).
+    /// How many owned records one commit can delete with their flag, or flags (C6).
     pub owned_per_delete: usize,
 }
 

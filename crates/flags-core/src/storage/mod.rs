@@ -43,14 +43,15 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// whose reads may lag declares [`Capability::LaggingReads`].
 ///
 /// **C2 — All or nothing.** A commit applies every operation or none, also when the process, the
-/// connection or the server dies at any point. No single `get` sees half of one. An empty batch does nothing, successfully.
+/// connection or the server dies at any point (as far as the backend is [durable](Capability::Durable)). No single `get` sees half of one. An empty batch does nothing, successfully.
 ///
 /// **C3 — Conditions.** Every [`Expect`] is judged against one state, the one before the batch,
 /// atomically with the writes. The first failing operation, in the order of the batch, gives the error, naming
 /// its key: `AlreadyExists`, `NotFound` (also for a revision of a record that does not exist) or
 /// `Conflict`; and nothing changes anywhere. One operation is judged wholly before the next: by its `Expect`, then its
 /// owner (C6), then its alias (C7), then the size of its cascade (C6). [`Expect::judge`] is the whole table. A corrupt record counts as present, with
-/// its revision; it can be replaced and deleted. The [`Effect`]s come in the order of the batch.
+/// its revision; it can be replaced and deleted. The [`Effect`]s come in the order of the batch, that of a `Check` too:
+/// its `after` is what the batch leaves there.
 ///
 /// **C4 — Revisions.** Two different stored values of a record have different revisions, whoever wrote them, also a
 /// writer that knows nothing of revisions. A [`Revision`] is opaque and unordered, the same on every
@@ -65,7 +66,9 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// refused with `NotFound`, naming the record ([`Error::owner_not_found`](crate::Error::owner_not_found)); so a flag and what it owns
 /// can be created by one batch, in any order. Deleting a flag deletes what it owns in the same
 /// commit, up to [`Limits::owned_per_delete`], what has expired not counted; beyond it the commit is
-/// `Invalid`, [naming that limit](crate::Error::limit), and the typed API deletes the owned first. Writers of
+/// `Invalid`, [naming that limit](crate::Error::limit) and the flag, and the typed API deletes the owned first. It goes
+/// with the flag that is deleted, also where the batch gives that flag's id to another; what the batch itself puts stays.
+/// What a corrupt flag owns is unknown, and so left behind; a corrupt record may be left behind by its flag. Writers of
 /// another library that race with it are excepted.
 ///
 /// **C7 — Aliases.** A flag's id is unique, and bound to the flag's key until the flag is deleted; a
@@ -74,11 +77,11 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// delete a record and give its alias to another, and two segments can swap names. Of two puts of one batch that claim
 /// the same alias the error names either.
 /// `list(Query::Alias)` finds the record. Enforced among records that this library wrote or met: what a writer of
-/// another library stored is adopted when it is first read.
+/// another library stored is adopted when it is first read, and where two of its records claim one alias, one of them has it.
 ///
 /// **C8 — Expiry.** At or after its `expires_at` a record is absent to every read, to the millisecond,
-/// and no obstacle to `Expect::Absent`. Putting one that has already expired is a delete (its effect's
-/// `after` is `None`). The store's clock decides.
+/// and no obstacle to `Expect::Absent`. Putting one that has already expired is judged like any put, its owner too, and is then a delete (its effect's
+/// `after` is `None`). The store's clock decides. A listing may or may not show what expires while it is read.
 ///
 /// **C9 — Listing.** Every record that exists throughout the listing is yielded exactly once; no order is
 /// promised. A corrupt record is an `Err` item of kind `Corrupt`, naming its key, and the listing
@@ -112,6 +115,20 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// [`ChangeHub`](crate::watch::ChangeHub) or a [`change_queue`](crate::watch::change_queue). The crate documentation of `flags-conformance` has a complete
 /// backend in some hundred lines.
 ///
+/// More that is easily missed:
+///
+/// * `Record::decode` does not know the revision: add it with [`Error::with_revision`](crate::Error::with_revision) (C5).
+///   [`Query::matches`] is the whole filter of a listing, [`Record::is_expired`](crate::Record::is_expired) the
+///   whole of C8's comparison.
+/// * A revision that also changes when a foreign writer wrote is, in practice, a digest of the bytes or a version that
+///   the store itself keeps.
+/// * A hub that is fed by this library's commits is enough only if nobody else can write the store. Otherwise feed it
+///   from the store's own notifications or by polling; where neither is possible, do not declare `Watch`. Tell it of changes while commits are still in
+///   order, and drop the [`Wake`](crate::watch::Wake) it gives once no lock is held.
+/// * Short blocking work (a lock, a map) may be done in place. Work that may take a millisecond belongs on a thread: see
+///   `spawn_blocking` of the runtime, and mind that a dropped future then leaves it running to its end (C13).
+/// * An [`Action`] or [`Query`] that a later version adds, and this backend does not know, is `Unsupported`.
+///
 /// A common mistake is a commit that judges and then awaits before it writes:
 ///
 /// ```text
@@ -129,7 +146,8 @@ pub type StorageHandle = Arc<dyn Storage>;
 ///
 /// # Cloning and closing
 ///
-/// Handles are shared as [`StorageHandle`]. [`close`](Self::close) closes the store for all of them.
+/// Handles are shared as [`StorageHandle`]. [`close`](Self::close) closes this opening of the store, for every clone of its handle;
+/// another opening of the same data goes on.
 #[async_trait]
 pub trait Storage: Debug + Send + Sync + 'static {
     /// What the backend is and can do. No I/O; the same for the life of the store.

@@ -1,16 +1,18 @@
 //! Flags.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 
-use super::records::typed;
+use super::records::{refuse_problems, typed};
+use super::retry::Retry;
 use super::{FlagStore, Listing, Versioned};
-use crate::error::{Error, Result};
+use crate::error::{ErrorKind, Result};
 use crate::model::{Flag, FlagStatus};
 use crate::name::{FlagId, FlagKey};
-use crate::record::{Alias, Key, Kind};
-use crate::storage::{Batch, Expect, Limit, Op, Query, Revision};
+use crate::record::{Alias, Key, Kind, Model};
+use crate::storage::{Expect, Limit, Op, Query, Revision};
 
 impl FlagStore {
     /// The flag of that key.
@@ -90,21 +92,52 @@ impl FlagStore {
         self.update(flag, expected).await.map_err(|e| e.in_operation("update_flag"))
     }
 
-    /// Creates or replaces a flag, stamping `updated_at`, and `created_at` where it is absent.
+    /// Creates a flag, or replaces the one of its key.
+    ///
+    /// A flag with `created_at`, as one that was read has, is written over whatever is there. One without, as
+    /// [`Flag::new`] makes it, is new: where a flag of its key exists it takes over that flag's id, `created_at` and unknown members, and
+    /// is written only if it differs, on the condition that nobody else wrote meanwhile (tried again until the deadline of
+    /// [`with_modify_deadline`](Self::with_modify_deadline)). `updated_at` is stamped.
     ///
     /// # Errors
     ///
-    /// Those of [`create_flag`](Self::create_flag), but for `AlreadyExists`.
-    pub async fn upsert_flag(&self, mut flag: Flag) -> Result<Versioned<Flag>> {
-        self.stamp_updated(&mut flag);
-        self.stamp_created(&mut flag);
-        let flag = std::sync::Arc::new(flag);
-        let key = Key::Flag(flag.key.clone());
-        let upserted = match self.refuse_problems(&flag, Some(&key)).await {
-            Ok(()) => self.write(flag, Expect::Any).await,
-            Err(error) => Err(error),
-        };
-        upserted.map_err(|e| e.in_operation("upsert_flag"))
+    /// `Conflict` when another flag has its id, or past the deadline; those of [`create_flag`](Self::create_flag), but for `AlreadyExists`.
+    pub async fn upsert_flag(&self, flag: Flag) -> Result<Versioned<Flag>> {
+        self.upsert(flag).await.map_err(|e| e.in_operation("upsert_flag"))
+    }
+
+    async fn upsert(&self, mut flag: Flag) -> Result<Versioned<Flag>> {
+        if flag.created_at.is_some() {
+            self.stamp_updated(&mut flag);
+            self.refuse_new_problems(&flag).await?;
+            return self.write(flag, Expect::Any, Vec::new()).await;
+        }
+        let key = flag.key();
+        let mut retry = Retry::new(self);
+        loop {
+            match self.create(flag.clone(), Expect::Absent).await {
+                Err(e) if e.kind() == ErrorKind::AlreadyExists => {}
+                // What is wrong with it may have been wrong before.
+                Err(e) if e.kind() == ErrorKind::Invalid && e.limit().is_none() => {
+                    match self.read::<Flag>(&key).await {
+                        Ok(Some(_)) => {}
+                        _ => return Err(e),
+                    }
+                }
+                outcome => return outcome,
+            }
+            let Some(stored) = self.read::<Flag>(&key).await? else { continue };
+            let merged = over(&stored, flag.clone());
+            if merged == *stored {
+                return Ok(stored);
+            }
+            match self.replace(&stored, merged).await {
+                Err(e) if (e.is_stale() || e.kind() == ErrorKind::NotFound) && retry.may_go_on() => {
+                    retry.wait().await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Deletes a flag and everything it owns (C6), telling whether there was one.
@@ -126,37 +159,50 @@ impl FlagStore {
         expected: Option<&Revision>,
     ) -> Result<bool> {
         let key = Key::Flag(name.clone());
-        let started = self.clock.now();
+        let mut retry = Retry::new(self);
         loop {
-            match self.delete(key.clone(), expected).await {
-                // Others may go on adding records while these are deleted.
-                Err(e) if e.limit() == Some(Limit::OwnedPerDelete) && !self.out_of_time(started) => {
-                    self.delete_owned(&key, expected, e).await?;
-                }
+            let too_many = match self.delete(key.clone(), expected).await {
+                Err(e) if e.limit() == Some(Limit::OwnedPerDelete) => e,
                 outcome => return outcome,
+            };
+            match self.delete_owned(&key, expected).await {
+                // Another deleter was faster: the next round says so.
+                Err(e) if e.kind() == ErrorKind::NotFound && expected.is_none() => {}
+                Err(e) => return Err(e),
+                // Others may go on adding records while these are deleted; if there are none, nothing will change.
+                Ok(deleted) if deleted == 0 || !retry.may_go_on() => return Err(too_many),
+                Ok(_) => {}
             }
+            retry.wait().await;
         }
     }
 
-    /// Deletes what the flag owns, in batches.
-    async fn delete_owned(&self, key: &Key, expected: Option<&Revision>, too_many: Error) -> Result<()> {
-        let Some(flag) = self.read::<Flag>(key).await? else { return Ok(()) };
+    /// Deletes what the flag owns, in batches; says how many records that were.
+    async fn delete_owned(&self, key: &Key, expected: Option<&Revision>) -> Result<usize> {
+        let Some(flag) = self.read::<Flag>(key).await? else { return Ok(0) };
         // One operation of a batch is the check of the flag itself.
         let batch = self.storage.descriptor().limits().batch_ops.saturating_sub(1);
+        let mut deleted = 0;
         if batch == 0 {
-            return Err(too_many);
+            return Ok(deleted);
         }
         for kind in Kind::OWNED {
             let owned = self.storage.list(Query::Owned(kind, flag.id));
-            let keys = owned.map_ok(|stored| stored.record.key());
+            let keys = owned.map(|item| match item {
+                Ok(stored) => Ok(stored.record.key()),
+                // It can be deleted without being read.
+                Err(e) if e.kind() == ErrorKind::Corrupt => e.key().cloned().ok_or(e),
+                Err(e) => Err(e),
+            });
             let mut chunks = std::pin::pin!(keys.try_chunks(batch));
             while let Some(chunk) = chunks.try_next().await.map_err(|stopped| stopped.1)? {
+                deleted += chunk.len();
                 let check = Op::Check(key.clone(), Expect::revision_or_present(expected));
                 let deletes = chunk.into_iter().map(|owned| Op::Delete(owned, Expect::Any));
                 self.storage.commit(std::iter::once(check).chain(deletes).collect()).await?;
             }
         }
-        Ok(())
+        Ok(deleted)
     }
 
     /// Creates flags in one commit: all of them or none. Stamps and checks each as
@@ -171,19 +217,28 @@ impl FlagStore {
 
     async fn create_all(&self, flags: Vec<Flag>) -> Result<Vec<Versioned<Flag>>> {
         let mut records = Vec::with_capacity(flags.len());
-        let mut batch = Batch::new();
         for mut flag in flags {
             self.stamp_created(&mut flag);
-            let flag = std::sync::Arc::new(flag);
-            self.refuse_problems(&flag, None).await?;
-            batch = batch.with(Op::Put(crate::record::Record::Flag(flag.clone()), Expect::Absent));
-            records.push(flag);
+            refuse_problems(&flag, None)?;
+            records.push(Arc::new(flag));
         }
-        let effects = self.storage.commit(batch).await?;
-        Ok(records
-            .into_iter()
-            .zip(effects)
-            .filter_map(|(flag, effect)| Some(Versioned::new(flag, effect.after?)))
-            .collect())
+        let puts = records.iter().map(|flag| Op::Put(Arc::clone(flag).into_record(), Expect::Absent));
+        let effects = self.storage.commit(puts.collect()).await?;
+        let created = records.into_iter().zip(effects);
+        Ok(created.filter_map(|(flag, effect)| Some(Versioned::new(flag, effect.after?))).collect())
     }
+}
+
+/// A new flag in the place of a stored one.
+fn over(stored: &Flag, mut new: Flag) -> Flag {
+    new.id = stored.id;
+    new.created_at = stored.created_at;
+    // So that they compare; it is stamped when it is written.
+    new.updated_at = stored.updated_at;
+    for (name, value) in stored.extra.iter() {
+        if new.extra.get(name).is_none() {
+            new.extra.insert(name, value.clone());
+        }
+    }
+    new
 }

@@ -101,3 +101,12 @@ impl<T> IntoIterator for Listing<T> {
         self.records.into_iter()
     }
 }
+
+impl<'a, T> IntoIterator for &'a Listing<T> {
+    type Item = &'a Versioned<T>;
+    type IntoIter = std::slice::Iter<'a, Versioned<T>>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.records.iter()
+    }
+}

@@ -8,6 +8,7 @@ mod listing;
 mod modify;
 mod overrides;
 mod records;
+mod retry;
 mod rollout_phases;
 mod scheduled_changes;
 mod segments;
@@ -17,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use listing::{Listing, Versioned};
+pub(crate) use retry::Retry;
 pub use scheduled_changes::Pending;
 
 use crate::clock::{Clock, SystemClock};
@@ -31,6 +33,8 @@ pub const DEFAULT_MODIFY_DEADLINE: Duration = Duration::from_secs(30);
 /// Clones share the store. Every method that fails says so with an [`Error`](crate::Error) that names
 /// the method, the record and, where there is one, the member. A future may be dropped at any time; what it was
 /// writing is then written wholly or not at all.
+///
+/// Every method that takes or makes a key answers [`Invalid`](crate::ErrorKind::Invalid) where it is longer than the backend takes (C15).
 ///
 /// Methods that take `expected` write only if the record still has that revision, else
 /// [`Conflict`](crate::ErrorKind::Conflict); `None` writes over whatever is there.

@@ -1,20 +1,14 @@
 //! Read, modify, write.
 
-use std::time::Duration;
-
+use super::records::refuse_problems;
+use super::retry::Retry;
 use super::{FlagStore, Versioned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Flag;
 use crate::name::FlagKey;
 use crate::record::{Key, Model};
 use crate::storage::Expect;
-use crate::time::Timestamp;
 use crate::validate::Validate;
-
-const OPERATION: &str = "modify_flag";
-/// The first wait after a conflict is at most this long; later ones grow up to the last.
-const FIRST_WAIT: Duration = Duration::from_millis(1);
-const LONGEST_WAIT: Duration = Duration::from_millis(100);
 
 impl FlagStore {
     /// Edits the flag of that key: reads it, lets `edit` change it, and writes it on the condition that
@@ -24,17 +18,28 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// Whatever `edit` returns; `NotFound`; `Conflict` past the deadline, or when `edit` changed the id; `Invalid`
-    /// when it changed the key; those of [`update_flag`](Self::update_flag).
-    pub async fn modify_flag<E, F>(&self, key: &FlagKey, mut edit: F) -> Result<Versioned<Flag>, E>
+    /// Whatever `edit` returns; `NotFound`; `Conflict` past the deadline, or at once when it is about the id; `Invalid`
+    /// when `edit` changed the key; those of [`update_flag`](Self::update_flag).
+    pub async fn modify_flag<F>(&self, key: &FlagKey, edit: F) -> Result<Versioned<Flag>>
+    where
+        F: FnMut(&mut Flag) -> Result<()> + Send,
+    {
+        self.try_modify_flag(key, edit).await
+    }
+
+    /// [`modify_flag`](Self::modify_flag) with an error type of the caller's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`modify_flag`](Self::modify_flag).
+    pub async fn try_modify_flag<E, F>(&self, key: &FlagKey, mut edit: F) -> Result<Versioned<Flag>, E>
     where
         E: From<Error>,
         F: FnMut(&mut Flag) -> Result<(), E> + Send,
     {
         let key = Key::Flag(key.clone());
-        let fail = |error: Error| E::from(error.in_operation(OPERATION));
-        let started = self.clock.now();
-        let mut longest = FIRST_WAIT;
+        let fail = |error: Error| E::from(error.in_operation("modify_flag"));
+        let mut retry = Retry::new(self);
         loop {
             let stored = self.read::<Flag>(&key).await.map_err(fail)?;
             let stored = stored.ok_or_else(|| fail(Error::not_found(key.clone())))?;
@@ -43,39 +48,26 @@ impl FlagStore {
             if edited == *stored {
                 return Ok(stored);
             }
-            let rebound = edited.id != stored.id;
-            match self.replace(&key, &stored, edited).await {
-                // A conflict about the id would come back for ever.
-                Err(e) if e.kind() == ErrorKind::Conflict && !rebound && !self.out_of_time(started) => {}
+            match self.replace(&stored, edited).await {
+                Err(e) if e.is_stale() && retry.may_go_on() => retry.wait().await,
                 outcome => return outcome.map_err(fail),
             }
-            self.clock.sleep(longest.mul_f64(fastrand::f64())).await;
-            longest = (longest * 2).min(LONGEST_WAIT);
         }
     }
 
     /// Writes an edited record over the one that was read.
-    async fn replace<T: Model + Validate>(
+    pub(super) async fn replace<T: Validate>(
         &self,
-        key: &Key,
         stored: &Versioned<T>,
         mut edited: T,
     ) -> Result<Versioned<T>> {
         self.stamp_updated(&mut edited);
-        let edited = std::sync::Arc::new(edited);
-        if std::sync::Arc::clone(&edited).into_record().key() != *key {
+        let key = Model::key(&**stored);
+        if edited.key() != key {
             let reason = "an edit cannot change the key; create a new record and delete this one";
-            return Err(Error::new(ErrorKind::Invalid, reason).with_key(key.clone()).with_field("key"));
+            return Err(Error::new(ErrorKind::Invalid, reason).with_key(key).with_field("key"));
         }
-        let excused = stored.problems();
-        if let Some(problem) = edited.problems().into_iter().find(|problem| !excused.contains(problem)) {
-            return Err(problem.into_error(key.clone()));
-        }
-        self.write(edited, Expect::Revision(stored.revision().clone())).await
-    }
-
-    /// Whether so much time has passed that retrying should end.
-    pub(crate) fn out_of_time(&self, started: Timestamp) -> bool {
-        self.clock.now().saturating_since(started) >= self.modify_deadline
+        refuse_problems(&edited, Some(stored))?;
+        self.write(edited, Expect::Revision(stored.revision().clone()), Vec::new()).await
     }
 }

@@ -8,7 +8,7 @@ use super::{FlagStore, Listing, Versioned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Key, Model};
 use crate::storage::{Batch, Effect, Expect, Op, Query, Revision, Stored};
-use crate::validate::Validate;
+use crate::validate::{Validate, first_new};
 
 impl FlagStore {
     /// Reads one record.
@@ -26,7 +26,11 @@ impl FlagStore {
     pub(crate) async fn read_all(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>>>> {
         let mut answers = Vec::with_capacity(keys.len());
         for chunk in keys.chunks(self.storage.descriptor().limits().batch_ops.max(1)) {
-            answers.append(&mut self.storage.get(chunk).await?);
+            let mut answer = self.storage.get(chunk).await?;
+            if answer.len() != chunk.len() {
+                return Err(broken_backend(&chunk[0]));
+            }
+            answers.append(&mut answer);
         }
         Ok(answers)
     }
@@ -34,11 +38,23 @@ impl FlagStore {
     /// Lists records, those that cannot be read beside the others.
     pub(super) async fn list<T: Model>(&self, query: Query) -> Result<Listing<T>> {
         let mut listing = Listing::new();
-        let mut items = self.storage.list(query);
-        while let Some(item) = items.next().await {
+        for item in self.list_any(query).await? {
             listing.add(item)?;
         }
         Ok(listing)
+    }
+
+    /// Lists records of any type. The errors among them are each about one record; any other ends the listing.
+    pub(crate) async fn list_any(&self, query: Query) -> Result<Vec<Result<Stored>>> {
+        let mut items = self.storage.list(query);
+        let mut listed = Vec::new();
+        while let Some(item) = items.next().await {
+            match item {
+                Err(error) if error.kind() != ErrorKind::Corrupt => return Err(error),
+                item => listed.push(item),
+            }
+        }
+        Ok(listed)
     }
 
     /// The one record with an alias.
@@ -51,28 +67,21 @@ impl FlagStore {
     }
 
     /// Writes a new record, stamping what is not stamped yet.
-    pub(super) async fn create<T: Model + Validate>(
-        &self,
-        mut record: T,
-        expect: Expect,
-    ) -> Result<Versioned<T>> {
+    pub(super) async fn create<T: Validate>(&self, mut record: T, expect: Expect) -> Result<Versioned<T>> {
         self.stamp_created(&mut record);
-        let record = Arc::new(record);
-        self.refuse_problems(&record, None).await?;
-        self.write(record, expect).await
+        refuse_problems(&record, None)?;
+        self.write(record, expect, Vec::new()).await
     }
 
     /// Writes a record that exists, stamping the change.
-    pub(super) async fn update<T: Model + Validate>(
+    pub(super) async fn update<T: Validate>(
         &self,
         mut record: T,
         expected: Option<&Revision>,
     ) -> Result<Versioned<T>> {
         self.stamp_updated(&mut record);
-        let record = Arc::new(record);
-        let key = Arc::clone(&record).into_record().key();
-        self.refuse_problems(&record, Some(&key)).await?;
-        self.write(record, Expect::revision_or_present(expected)).await
+        self.refuse_new_problems(&record).await?;
+        self.write(record, Expect::revision_or_present(expected), Vec::new()).await
     }
 
     /// Deletes a record, telling whether there was one.
@@ -82,18 +91,14 @@ impl FlagStore {
         Ok(effects.first().is_some_and(|effect| effect.before.is_some()))
     }
 
-    /// Commits one record.
-    pub(super) async fn write<T: Model>(&self, record: Arc<T>, expect: Expect) -> Result<Versioned<T>> {
-        self.write_if(record, expect, Vec::new()).await
-    }
-
     /// Commits one record, provided that the checks hold too.
-    pub(super) async fn write_if<T: Model>(
+    pub(super) async fn write<T: Model>(
         &self,
-        record: Arc<T>,
+        record: T,
         expect: Expect,
         checks: Vec<Op>,
     ) -> Result<Versioned<T>> {
+        let record = Arc::new(record);
         let put = Op::Put(Arc::clone(&record).into_record(), expect);
         let batch: Batch = std::iter::once(put).chain(checks).collect();
         let effects = self.storage.commit(batch).await?;
@@ -114,32 +119,28 @@ impl FlagStore {
         *record.timestamps_mut().1 = Some(now);
     }
 
-    /// Refuses what is wrong with the record, except what was wrong before.
-    ///
-    /// The stored record, under `stored`, is read only if something is wrong at all.
-    pub(super) async fn refuse_problems<T: Model + Validate>(
-        &self,
-        record: &Arc<T>,
-        stored: Option<&Key>,
-    ) -> Result<()> {
-        let problems = record.problems();
-        if problems.is_empty() {
+    /// Refuses what is wrong with the record and was not wrong before. The stored record is read only if something
+    /// is wrong at all.
+    pub(super) async fn refuse_new_problems<T: Validate>(&self, record: &T) -> Result<()> {
+        if record.problems().is_empty() {
             return Ok(());
         }
-        let before = match stored {
-            None => None,
-            Some(key) => match self.read::<T>(key).await {
-                Ok(before) => before,
-                // An unreadable record excuses nothing.
-                Err(error) if error.kind() == ErrorKind::Corrupt => None,
-                Err(error) => return Err(error),
-            },
+        let before = match self.read::<T>(&record.key()).await {
+            Ok(before) => before,
+            // An unreadable record excuses nothing.
+            Err(error) if error.kind() == ErrorKind::Corrupt => None,
+            Err(error) => return Err(error),
         };
-        let excused = before.map(|before| before.problems()).unwrap_or_default();
-        match problems.into_iter().find(|problem| !excused.contains(problem)) {
-            Some(problem) => Err(problem.into_error(Arc::clone(record).into_record().key())),
-            None => Ok(()),
-        }
+        refuse_problems(record, before.as_deref())
+    }
+}
+
+/// Refuses what is wrong with a record and was not wrong before.
+pub(super) fn refuse_problems<T: Validate>(record: &T, before: Option<&T>) -> Result<()> {
+    let excused = before.map(T::problems).unwrap_or_default();
+    match first_new(record.problems(), excused) {
+        Some(problem) => Err(problem.into_error(record.key())),
+        None => Ok(()),
     }
 }
 

@@ -9,6 +9,7 @@ use crate::storage::{Expect, Query, Revision};
 
 /// Which scheduled changes to list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+#[non_exhaustive]
 pub enum Pending {
     /// Those that were not executed yet.
     #[default]

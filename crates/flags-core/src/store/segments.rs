@@ -1,7 +1,6 @@
 //! Segments.
 
-use std::sync::Arc;
-
+use super::records::refuse_problems;
 use super::{FlagStore, Listing, Versioned};
 use crate::error::{Error, ErrorKind, Result};
 use crate::model::Segment;
@@ -61,9 +60,15 @@ impl FlagStore {
     ///
     /// `AlreadyExists`; `Conflict` when another segment has its name, or an ancestor changed meanwhile; `Invalid`, naming the member, also when its parent
     /// does not exist or descends from it; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
-    pub async fn create_segment(&self, mut segment: Segment) -> Result<Versioned<Segment>> {
+    pub async fn create_segment(&self, segment: Segment) -> Result<Versioned<Segment>> {
+        self.create_under_parent(segment).await.map_err(|e| e.in_operation("create_segment"))
+    }
+
+    async fn create_under_parent(&self, mut segment: Segment) -> Result<Versioned<Segment>> {
         self.stamp_created(&mut segment);
-        self.write_segment(segment, Expect::Absent, None).await.map_err(|e| e.in_operation("create_segment"))
+        refuse_problems(&segment, None)?;
+        let ancestors = self.check_ancestors(&segment).await?;
+        self.write(segment, Expect::Absent, ancestors).await
     }
 
     /// Replaces a segment, stamping `updated_at`.
@@ -73,13 +78,26 @@ impl FlagStore {
     /// `NotFound`; `Conflict` when it does not have the expected revision; those of [`create_segment`](Self::create_segment).
     pub async fn update_segment(
         &self,
+        segment: Segment,
+        expected: Option<&Revision>,
+    ) -> Result<Versioned<Segment>> {
+        self.update_under_parent(segment, expected).await.map_err(|e| e.in_operation("update_segment"))
+    }
+
+    async fn update_under_parent(
+        &self,
         mut segment: Segment,
         expected: Option<&Revision>,
     ) -> Result<Versioned<Segment>> {
         self.stamp_updated(&mut segment);
-        let key = Key::Segment(segment.id);
-        let written = self.write_segment(segment, Expect::revision_or_present(expected), Some(&key)).await;
-        written.map_err(|e| e.in_operation("update_segment"))
+        self.refuse_new_problems(&segment).await?;
+        // A parent that stays is not this write's doing, whatever is wrong with it.
+        let moved = segment.parent_segment_id.is_some() && {
+            let stored = self.read::<Segment>(&Key::Segment(segment.id)).await?;
+            stored.is_none_or(|stored| stored.parent_segment_id != segment.parent_segment_id)
+        };
+        let ancestors = if moved { self.check_ancestors(&segment).await? } else { Vec::new() };
+        self.write(segment, Expect::revision_or_present(expected), ancestors).await
     }
 
     /// Deletes a segment, telling whether there was one. Its children stay, and so do the rules that name it: for both
@@ -93,21 +111,9 @@ impl FlagStore {
         self.delete(Key::Segment(id), expected).await.map_err(|e| e.in_operation("delete_segment"))
     }
 
-    async fn write_segment(
-        &self,
-        segment: Segment,
-        expect: Expect,
-        stored: Option<&Key>,
-    ) -> Result<Versioned<Segment>> {
-        let segment = Arc::new(segment);
-        self.refuse_problems(&segment, stored).await?;
-        let ancestors = self.check_ancestors(&segment, stored).await?;
-        self.write_if(segment, expect, ancestors).await
-    }
-
     /// Follows the parents up to the root. The checks make the commit fail if any of them changes before it,
     /// so that two writers cannot close a cycle between them.
-    async fn check_ancestors(&self, segment: &Segment, stored: Option<&Key>) -> Result<Vec<Op>> {
+    async fn check_ancestors(&self, segment: &Segment) -> Result<Vec<Op>> {
         let refuse = |reason: &'static str| {
             let error = Error::new(ErrorKind::Invalid, reason);
             Err(error.with_key(Key::Segment(segment.id)).with_field("parent_segment_id"))
@@ -123,22 +129,16 @@ impl FlagStore {
             }
             let key = Key::Segment(id);
             let Some(ancestor) = self.read::<Segment>(&key).await? else {
-                // A reference that dangled before, or further up, is not this write's doing.
-                if !checks.is_empty() || self.parent_before(stored).await? == Some(id) {
-                    return Ok(checks);
+                if checks.is_empty() {
+                    return refuse("no such segment; create the parent first");
                 }
-                return refuse("no such segment; create the parent first");
+                // A reference that dangles further up is not this write's doing; but it must not be mended meanwhile.
+                checks.push(Op::Check(key, Expect::Absent));
+                break;
             };
             checks.push(Op::Check(key, Expect::Revision(ancestor.revision().clone())));
             next = ancestor.parent_segment_id;
         }
         Ok(checks)
-    }
-
-    async fn parent_before(&self, stored: Option<&Key>) -> Result<Option<SegmentId>> {
-        match stored {
-            None => Ok(None),
-            Some(key) => Ok(self.read::<Segment>(key).await?.and_then(|segment| segment.parent_segment_id)),
-        }
     }
 }

@@ -6,6 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Flag, Override, RolloutPhase, ScheduledChange, Segment, TimeSchedule};
 use crate::open::{Extra, open_record};
 use crate::record::Record;
+use crate::record::codec::member;
 
 /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
 const VERSION: u32 = 1;
@@ -78,8 +79,13 @@ impl Document {
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let invalid = || Error::new(ErrorKind::Invalid, "not a document of flags; see the cause");
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let document: Self = serde_path_to_error::deserialize(&mut deserializer)
-            .map_err(|e| invalid().with_field(e.path().to_string()).with_source(e.into_inner()))?;
+        let document: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
+            let invalid = match member(e.path()) {
+                Some(member) => invalid().with_field(member),
+                None => invalid(),
+            };
+            invalid.with_source(e.into_inner())
+        })?;
         deserializer.end().map_err(|e| invalid().with_source(e))?;
         Ok(document)
     }

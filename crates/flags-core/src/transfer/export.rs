@@ -1,20 +1,23 @@
 //! Export.
 
-use futures_util::StreamExt;
+use std::collections::HashSet;
 
 use super::Document;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
+use crate::name::FlagId;
 use crate::record::{Kind, Record};
 use crate::storage::Query;
 use crate::store::FlagStore;
 
-/// A store's records and, beside them, those that could not be read.
+/// A store's records and, beside them, those that an import could not take.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Export {
-    /// What could be read.
+    /// What could be read, and belongs together: an import takes all of it.
     pub document: Document,
-    /// One [`Corrupt`](ErrorKind::Corrupt) error for each record that could not, naming its key.
+    /// Records whose flag does not exist, as a writer of another library may leave them behind.
+    pub orphans: Vec<Record>,
+    /// One [`Corrupt`](crate::ErrorKind::Corrupt) error for each record that could not be read, naming its key.
     pub corrupt: Vec<Error>,
 }
 
@@ -26,19 +29,31 @@ impl FlagStore {
     /// `Unavailable`, `Denied`, `Closed`. Records that cannot be read are beside the document.
     pub async fn export(&self) -> Result<Export> {
         let (mut records, mut corrupt) = (Vec::new(), Vec::new());
-        for kind in Kind::ALL {
-            let mut items = self.storage().list(Query::All(kind));
-            while let Some(item) = items.next().await {
+        // Flags last: what belongs to a flag that is created meanwhile is then never without it.
+        for kind in Kind::ALL.into_iter().rev() {
+            let listed = self.list_any(Query::All(kind)).await.map_err(|e| e.in_operation("export"))?;
+            for item in listed {
                 match item {
                     Ok(stored) => records.push(stored.record),
-                    Err(error) if error.kind() == ErrorKind::Corrupt => corrupt.push(error),
-                    Err(error) => return Err(error.in_operation("export")),
+                    Err(unreadable) => corrupt.push(unreadable),
                 }
             }
         }
         records.sort_by_cached_key(Record::key);
+        let flags: HashSet<FlagId> = records.iter().filter_map(flag_id).collect();
+        let (orphans, kept): (Vec<Record>, Vec<Record>) = records
+            .into_iter()
+            .partition(|record| record.owner().is_some_and(|owner| !flags.contains(&owner)));
         let mut document = Document::default();
-        records.into_iter().for_each(|record| document.push(record));
-        Ok(Export { document, corrupt })
+        kept.into_iter().for_each(|record| document.push(record));
+        Ok(Export { document, orphans, corrupt })
+    }
+}
+
+/// The id of a flag; `None` of any other record.
+pub(super) fn flag_id(record: &Record) -> Option<FlagId> {
+    match record {
+        Record::Flag(flag) => Some(flag.id),
+        _ => None,
     }
 }

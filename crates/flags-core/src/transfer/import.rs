@@ -1,13 +1,13 @@
 //! Import.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::Document;
 use super::plan::{Difference, ImportAction, ImportMode, ImportPlan};
 use crate::error::{ErrorKind, Result};
 use crate::record::{Alias, Key, Record};
 use crate::storage::{Expect, Op};
-use crate::store::FlagStore;
+use crate::store::{FlagStore, Retry};
 
 /// How many records an import did what with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -39,49 +39,69 @@ impl FlagStore {
     }
 
     async fn import_all(&self, document: &Document, mode: ImportMode) -> Result<ImportReport> {
-        let started = self.clock().now();
-        let mut done = ImportReport::default();
+        let mut retry = Retry::new(self);
+        let mut done = Done::default();
         loop {
             let plan = self.plan(document, mode).await?;
             match self.apply(&plan, &mut done).await {
-                Err(e) if is_race(e.kind()) && !self.out_of_time(started) => {}
+                Ok(()) => return Ok(done.report(document)),
+                Err(e) if is_race(e.kind()) && retry.may_go_on() => retry.wait().await,
                 Err(e) => return Err(e),
-                Ok(()) => {
-                    let written = done.created + done.updated;
-                    done.unchanged = document.len().saturating_sub(written);
-                    return Ok(done);
-                }
             }
         }
     }
 
-    async fn apply(&self, plan: &ImportPlan, done: &mut ImportReport) -> Result<()> {
+    async fn apply(&self, plan: &ImportPlan, done: &mut Done) -> Result<()> {
         let in_the_way = plan.in_the_way();
         for difference in &in_the_way {
-            self.remove(difference).await?;
-            // What is put back is an update in the end.
-            done.deleted += usize::from(difference.after.is_none());
+            self.remove(difference, done).await?;
         }
         let puts = plan.differences.iter().filter_map(|d| Some((d, d.put()?)));
         let puts: Vec<(&Difference, Op)> = puts.collect();
         for chunk in puts.chunks(self.storage().descriptor().limits().batch_ops.max(1)) {
             self.storage().commit(chunk.iter().map(|(_, op)| op.clone()).collect()).await?;
-            let created = chunk.iter().filter(|(d, _)| d.action == ImportAction::Create).count();
-            done.created += created;
-            done.updated += chunk.len() - created;
+            chunk.iter().for_each(|(difference, _)| done.note(difference));
         }
         let first: HashSet<&Key> = in_the_way.iter().map(|d| &d.key).collect();
         for difference in plan.with_action(ImportAction::Delete).filter(|d| !first.contains(&d.key)) {
-            done.deleted += usize::from(self.remove(difference).await?);
+            self.remove(difference, done).await?;
         }
         Ok(())
     }
 
-    async fn remove(&self, difference: &Difference) -> Result<bool> {
-        match &difference.key {
-            Key::Flag(name) => self.delete_with_owned(name, difference.revision.as_ref()).await,
-            // What a deleted flag owned is gone already, so nothing is expected of it.
-            key => self.delete(key.clone(), None).await,
+    async fn remove(&self, difference: &Difference, done: &mut Done) -> Result<()> {
+        let expected = difference.revision.as_ref();
+        let removed = match &difference.key {
+            Key::Flag(name) => self.delete_with_owned(name, expected).await,
+            key => self.delete(key.clone(), expected).await,
+        };
+        match removed {
+            Ok(_) => done.note(difference),
+            // Gone already: with the flag that owned it, or by another writer who wants the same.
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e),
+        }
+        Ok(())
+    }
+}
+
+/// What was done with each record, the first thing where a race made it several.
+#[derive(Debug, Default)]
+struct Done(HashMap<Key, ImportAction>);
+
+impl Done {
+    fn note(&mut self, difference: &Difference) {
+        self.0.entry(difference.key.clone()).or_insert(difference.action);
+    }
+
+    fn report(&self, document: &Document) -> ImportReport {
+        let count = |action| self.0.values().filter(|done| **done == action).count();
+        let wanted = document.records().filter(|record| self.0.contains_key(&record.key())).count();
+        ImportReport {
+            created: count(ImportAction::Create),
+            updated: count(ImportAction::Update) + count(ImportAction::Recreate),
+            deleted: count(ImportAction::Delete),
+            unchanged: document.len() - wanted,
         }
     }
 }

@@ -2,17 +2,17 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use futures_util::StreamExt;
-
 use super::Document;
+use super::export::flag_id;
 use crate::error::{Error, ErrorKind, Result};
 use crate::name::FlagId;
 use crate::record::{Alias, Key, Kind, Record};
-use crate::storage::{Query, Revision};
+use crate::storage::{Query, Revision, Stored};
 use crate::store::FlagStore;
 
 /// What an import does with what the document does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub enum ImportMode {
     /// Keeps it.
     Merge,
@@ -96,37 +96,32 @@ impl FlagStore {
     /// What is stored and matters: all of it when replacing; else the flags and segments, for their aliases, and what the document names.
     async fn snapshot(&self, wanted: &Wanted, mode: ImportMode) -> Result<HashMap<Key, Before>> {
         let mut stored = HashMap::new();
-        let mut add = |key: Key, before: Result<(Record, Revision)>| match before {
-            Ok((record, revision)) => {
-                stored.insert(key, Before { record: Some(record), revision: Some(revision) });
-                Ok(())
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => {
-                stored.insert(key, Before { record: None, revision: error.revision().cloned() });
-                Ok(())
-            }
-            Err(error) => Err(error),
+        let mut add = |key: Option<Key>, item: Result<Stored>| {
+            let before = match item {
+                Ok(stored) => Before { revision: Some(stored.revision), record: Some(stored.record) },
+                Err(error) if error.kind() == ErrorKind::Corrupt => {
+                    Before { revision: error.revision().cloned(), record: None }
+                }
+                Err(error) => return Err(error),
+            };
+            // An unreadable entry without a key names no record that a document could hold.
+            let key = key.or_else(|| before.record.as_ref().map(Record::key));
+            stored.extend(key.map(|key| (key, before)));
+            Ok(())
         };
         let (listed, named): (Vec<Kind>, Vec<Kind>) = Kind::ALL
             .into_iter()
             .partition(|kind| mode == ImportMode::Replace || !Kind::OWNED.contains(kind));
         for kind in listed {
-            let mut items = self.storage().list(Query::All(kind));
-            while let Some(item) = items.next().await {
-                match item {
-                    Ok(stored) => add(stored.record.key(), Ok((stored.record, stored.revision)))?,
-                    Err(error) => match error.key().cloned() {
-                        Some(key) => add(key, Err(error))?,
-                        None => return Err(error),
-                    },
-                }
+            for item in self.list_any(Query::All(kind)).await? {
+                add(item.as_ref().err().and_then(Error::key).cloned(), item)?;
             }
         }
         let keys: Vec<Key> =
             wanted.records.keys().filter(|key| named.contains(&key.kind())).cloned().collect();
         for (key, answer) in keys.iter().zip(self.read_all(&keys).await?) {
             if let Some(item) = answer.transpose() {
-                add(key.clone(), item.map(|stored| (stored.record, stored.revision)))?;
+                add(Some(key.clone()), item)?;
             }
         }
         Ok(stored)
@@ -177,28 +172,25 @@ struct Planner {
 impl Planner {
     fn differences(self) -> Result<Vec<Difference>> {
         let recreated = self.recreated()?;
-        let gone: HashSet<FlagId> = recreated.iter().filter_map(|key| self.stored_id(key)).collect();
-        let mut differences = Vec::with_capacity(self.wanted.records.len());
+        let unwanted = self.unwanted();
+        // The flags that are gone, with what they own, before anything is written.
+        let first = recreated.iter().chain(unwanted.iter().copied().filter(|key| self.is_in_the_way(key)));
+        let gone: HashSet<FlagId> = first.filter_map(|key| self.stored_id(key)).collect();
+        let owners = self.owners(&gone);
+        let mut differences = Vec::with_capacity(self.wanted.records.len() + unwanted.len());
         for (key, record) in &self.wanted.records {
-            self.check_owner(key, record, &gone)?;
-            let before = self.stored.get(key);
+            // C6, before anything is written.
+            if record.owner().is_some_and(|owner| !owners.contains(&owner)) {
+                return Err(Error::owner_not_found(key.clone()));
+            }
             let action = if recreated.contains(key) {
                 ImportAction::Recreate
             } else {
-                // What a recreated flag owned goes with it.
-                let before = before.filter(|b| !b.owner().is_some_and(|owner| gone.contains(&owner)));
-                self.action(record, before)
+                let before = self.stored.get(key);
+                self.action(record, before.filter(|b| b.owner().is_none_or(|owner| !gone.contains(&owner))))
             };
             differences.push(self.difference(key, action, Some(record.clone())));
         }
-        // A record that is in the way of another goes first; `apply` sees to it by these coming before.
-        let mut unwanted: Vec<&Key> = match self.mode {
-            ImportMode::Merge => Vec::new(),
-            ImportMode::Replace => {
-                self.stored.keys().filter(|k| !self.wanted.records.contains_key(k)).collect()
-            }
-        };
-        unwanted.sort_unstable();
         differences.extend(unwanted.into_iter().map(|key| self.difference(key, ImportAction::Delete, None)));
         Ok(differences)
     }
@@ -224,6 +216,23 @@ impl Planner {
         }
     }
 
+    /// Stored, and not in the document that replaces the store.
+    fn unwanted(&self) -> Vec<&Key> {
+        if self.mode == ImportMode::Merge {
+            return Vec::new();
+        }
+        let mut unwanted: Vec<&Key> =
+            self.stored.keys().filter(|key| !self.wanted.records.contains_key(key)).collect();
+        unwanted.sort_unstable();
+        unwanted
+    }
+
+    /// Whether the document gives the stored record's alias to another record.
+    fn is_in_the_way(&self, key: &Key) -> bool {
+        let alias = self.stored.get(key).and_then(|before| before.record.as_ref()?.alias());
+        alias.is_some_and(|alias| self.wanted.aliases.get(&alias).is_some_and(|taker| taker != key))
+    }
+
     /// The document's records that can only be written once their stored selves are gone: flags under another id, and
     /// those whose alias the document gives to another record.
     fn recreated(&self) -> Result<HashSet<Key>> {
@@ -233,15 +242,15 @@ impl Planner {
             let wanted = self.wanted.records.get(key);
             let rebound = matches!(alias, Alias::FlagId(_))
                 && wanted.is_some_and(|record| record.alias().as_ref() != Some(&alias));
-            let taker = self.wanted.aliases.get(&alias).filter(|taker| *taker != key);
-            if !rebound && taker.is_none() {
+            if !rebound && !self.is_in_the_way(key) {
                 continue;
             }
             // Merging never deletes a flag, nor anything that the document does not name.
             let allowed =
                 self.mode == ImportMode::Replace || (key.kind() == Kind::Segment && wanted.is_some());
             if !allowed {
-                return Err(Error::alias_conflict(taker.unwrap_or(key).clone()));
+                let taker = self.wanted.aliases.get(&alias).unwrap_or(key);
+                return Err(Error::alias_conflict(taker.clone()));
             }
             if wanted.is_some() {
                 recreated.insert(key.clone());
@@ -251,20 +260,14 @@ impl Planner {
     }
 
     fn stored_id(&self, key: &Key) -> Option<FlagId> {
-        match self.stored.get(key)?.record.as_ref()? {
-            Record::Flag(flag) => Some(flag.id),
-            _ => None,
-        }
+        flag_id(self.stored.get(key)?.record.as_ref()?)
     }
 
-    /// C6, before anything is written.
-    fn check_owner(&self, key: &Key, record: &Record, gone: &HashSet<FlagId>) -> Result<()> {
-        let Some(owner) = record.owner() else { return Ok(()) };
-        let in_document = self.wanted.aliases.contains_key(&Alias::FlagId(owner));
-        let stays = self.mode == ImportMode::Merge
-            && !gone.contains(&owner)
-            && self.stored.keys().any(|flag| self.stored_id(flag) == Some(owner));
-        if in_document || stays { Ok(()) } else { Err(Error::owner_not_found(key.clone())) }
+    /// The flags that there are once the import is through.
+    fn owners(&self, gone: &HashSet<FlagId>) -> HashSet<FlagId> {
+        let stored = self.stored.keys().filter(|_| self.mode == ImportMode::Merge);
+        let stay = stored.filter_map(|key| self.stored_id(key)).filter(|id| !gone.contains(id));
+        stay.chain(self.wanted.records.values().filter_map(flag_id)).collect()
     }
 }
 

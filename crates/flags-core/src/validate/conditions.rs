@@ -37,17 +37,13 @@ pub const SEGMENT_OPERATORS: [&str; 2] = ["in_segment", "not_in_segment"];
 /// What is wrong with the conditions of the record at `path`, which ends in a dot or is empty.
 pub(super) fn problems(path: &str, conditions: &[Condition]) -> Vec<Problem> {
     let mut problems = Vec::new();
-    for (place, condition) in conditions.iter().enumerate() {
-        let field = format!("{path}conditions[{place}]");
-        // The condition is part of the problem's text: an edit that moves an old one is no new problem.
-        let problem = |member: &str, reason: String| {
-            Problem::new(
-                format!("{path}conditions{member}"),
-                format!("{reason} (condition {})", condition.json()),
-            )
+    for condition in conditions {
+        // Without its place: an edit that moves a condition makes no new problem of an old one.
+        let problem = |member: &str, reason: &str| {
+            Problem::new(format!("{path}conditions{member}"), reason, condition.json())
         };
         let Ok(parts) = condition.parts() else {
-            problems.push(problem("", "is no object of attribute, operator and value".to_owned()));
+            problems.push(problem("", "a condition is no object of attribute, operator and value"));
             continue;
         };
         let operator = parts.operator.as_deref().unwrap_or("eq");
@@ -55,11 +51,11 @@ pub(super) fn problems(path: &str, conditions: &[Condition]) -> Vec<Problem> {
             // The value names the segment; whether it exists is not for one record to know.
         } else if !OPERATORS.contains(&operator) {
             let known = [&OPERATORS[..], &SEGMENT_OPERATORS[..]].concat().join(", ");
-            problems.push(problem(".operator", format!("no operator {operator:?}; one of {known}")));
+            problems.push(problem(".operator", &format!("no such operator; use one of {known}")));
         } else if parts.attribute.as_deref().unwrap_or_default().is_empty() {
-            problems.push(problem(".attribute", "names no attribute".to_owned()));
+            problems.push(problem(".attribute", "names no attribute"));
         }
-        problems.extend(reserved(&format!("{field}."), &parts.extra));
+        problems.extend(reserved(&format!("{path}conditions."), &parts.extra));
     }
     problems
 }

@@ -18,7 +18,7 @@ impl Validate for Flag {
             variant_problems(self.flag_type, variant, &mut problems);
             if !keys.insert(&variant.key) {
                 let field = format!("variants[{}].key", variant.key);
-                problems.push(Problem::new(field, "another variant of the flag has this key"));
+                problems.push(Problem::new(field, "another variant of the flag has this key", &variant.key));
             }
         }
         problems.extend(reserved("", &self.extra));
@@ -43,7 +43,7 @@ fn variant_problems(flag_type: FlagType, variant: &Variant, problems: &mut Vec<P
     if flag_type == FlagType::Boolean {
         if !has_enabled(&variant.value) {
             let reason = "a variant of a boolean flag is an object whose `enabled` is true or false";
-            problems.push(Problem::new(field, reason));
+            problems.push(Problem::new(field, reason, &variant.value));
         }
     } else {
         problems.extend(misfit(&field, flag_type, Some(&variant.value)));
@@ -66,7 +66,6 @@ fn misfit(field: &str, flag_type: FlagType, value: Option<&Json>) -> Option<Prob
     };
     let actual = value.map_or(JsonType::Null, Json::json_type);
     let fits = actual == JsonType::Null || actual == wanted;
-    (!fits).then(|| {
-        Problem::new(field, format!("a {flag_type} flag answers with {wanted} or null, not {actual}"))
-    })
+    let reason = || format!("a {flag_type} flag answers with {wanted} or null, not {actual}");
+    value.filter(|_| !fits).map(|value| Problem::new(field, reason(), value))
 }

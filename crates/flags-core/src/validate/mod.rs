@@ -10,29 +10,50 @@ mod schedule;
 
 pub use conditions::{OPERATORS, SEGMENT_OPERATORS};
 
+use std::fmt;
 use std::ops::RangeInclusive;
 
 use crate::error::{Error, ErrorKind};
 use crate::model::{Override, RolloutPhase, ScheduledChange, Segment};
 use crate::open::Extra;
-use crate::record::Key;
+use crate::record::{Key, Model};
+
+/// The first problem that was not there before, counting each as often as it comes.
+pub(crate) fn first_new(problems: Vec<Problem>, mut before: Vec<Problem>) -> Option<Problem> {
+    problems.into_iter().find(|problem| match before.iter().position(|known| known == problem) {
+        Some(known) => {
+            before.swap_remove(known);
+            false
+        }
+        None => true,
+    })
+}
 
 /// The member of every record that a program may add when it prints one, and that is never stored.
 pub const RESERVED_MEMBER: &str = "revision";
 
-/// One thing that is wrong with a record.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+/// One thing that is wrong with a record. Equal to the same problem with the same value, wherever it moved.
+#[derive(Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{field}: {reason}")]
+#[non_exhaustive]
 pub struct Problem {
     /// The member, as a path; rules and variants are named by their id or key, which edits do not shift.
     pub field: String,
     /// What is wrong, and what would be right.
     pub reason: String,
+    /// The value that is wrong: compared, and never shown.
+    value: String,
+}
+
+impl fmt::Debug for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Problem({self})")
+    }
 }
 
 impl Problem {
-    fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
-        Self { field: field.into(), reason: reason.into() }
+    fn new(field: impl Into<String>, reason: impl Into<String>, value: impl fmt::Display) -> Self {
+        Self { field: field.into(), reason: reason.into(), value: value.to_string() }
     }
 
     /// This as an error of the write it forbids.
@@ -43,7 +64,9 @@ impl Problem {
 }
 
 /// A record that can be checked by itself.
-pub trait Validate {
+///
+/// Sealed, as [`Model`] is.
+pub trait Validate: Model {
     /// Everything that is wrong with it, in the order of its members.
     fn problems(&self) -> Vec<Problem>;
 }
@@ -73,7 +96,7 @@ impl Validate for Segment {
     fn problems(&self) -> Vec<Problem> {
         let conditions = conditions::problems("", &self.conditions);
         let own_parent = (self.parent_segment_id == Some(self.id))
-            .then(|| Problem::new("parent_segment_id", "a segment cannot be its own parent"));
+            .then(|| Problem::new("parent_segment_id", "a segment cannot be its own parent", self.id));
         conditions.into_iter().chain(own_parent).chain(reserved("", &self.extra)).collect()
     }
 }
@@ -81,12 +104,15 @@ impl Validate for Segment {
 const PERCENTAGE: RangeInclusive<i64> = 0..=100;
 
 fn out_of(field: impl Into<String>, value: i64, range: &RangeInclusive<i64>) -> Option<Problem> {
-    let (low, high) = (range.start(), range.end());
-    (!range.contains(&value)).then(|| Problem::new(field, format!("{value} is not within {low} to {high}")))
+    let reason = match (range.start(), range.end()) {
+        (low, &i64::MAX) => format!("must be {low} or more"),
+        (low, high) => format!("must be within {low} to {high}"),
+    };
+    (!range.contains(&value)).then(|| Problem::new(field, reason, value))
 }
 
 /// The reserved member among unknown ones; `path` ends in a dot, or is empty.
 fn reserved(path: &str, extra: &Extra) -> Option<Problem> {
     let reason = "is reserved for printed records; remove it, or pass it as the expected revision";
-    extra.get(RESERVED_MEMBER).map(|_| Problem::new(format!("{path}{RESERVED_MEMBER}"), reason))
+    extra.get(RESERVED_MEMBER).map(|value| Problem::new(format!("{path}{RESERVED_MEMBER}"), reason, value))
 }

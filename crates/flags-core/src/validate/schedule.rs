@@ -14,47 +14,46 @@ impl Validate for TimeSchedule {
         for (field, days, range) in
             [("days_of_week", &self.days_of_week, 0..=6), ("days_of_month", &self.days_of_month, 1..=31)]
         {
-            problems.extend(days.iter().flatten().find_map(|day| out_of(field, *day, &range)));
+            problems.extend(days.iter().flatten().filter_map(|day| out_of(field, *day, &range)));
         }
         problems.extend(cron_problem(self));
         if !zone_exists(&self.timezone) {
-            let reason =
-                format!("no time zone {:?}; use an IANA name like Europe/Amsterdam, or UTC", self.timezone);
-            problems.push(Problem::new("timezone", reason));
+            let reason = "no such time zone; use an IANA name like Europe/Amsterdam, or UTC";
+            problems.push(Problem::new("timezone", reason, &self.timezone));
         }
         if let (Some(from), Some(until)) = (self.valid_from, self.valid_until)
             && until < from
         {
-            problems.push(Problem::new("valid_until", "lies before valid_from, so the window never opens"));
+            let reason = "lies before valid_from, so the window never opens";
+            problems.push(Problem::new("valid_until", reason, until));
         }
         problems.extend(reserved("", &self.extra));
         problems
     }
 }
 
+/// A cron expression counts only where the recurrence asks for one.
 fn cron_problem(schedule: &TimeSchedule) -> Option<Problem> {
-    let problem = |reason: String| Some(Problem::new("cron_expression", reason));
-    match &schedule.cron_expression {
-        None if schedule.recurrence_type == RecurrenceType::Cron => {
-            problem("a cron recurrence needs one: minute hour day-of-month month day-of-week".to_owned())
-        }
-        None => None,
-        Some(expression) => match parse_cron(expression) {
-            Ok(()) => None,
-            Err(reason) => problem(format!("{expression:?} does not parse: {reason}")),
-        },
+    if schedule.recurrence_type != RecurrenceType::Cron {
+        return None;
     }
+    let expression = schedule.cron_expression.as_deref().unwrap_or_default();
+    let reason = "must be five fields: minute, hour, day of month, month, day of week; each *, a number, a name, a range, \
+                  a list of them, or one with a step, like */15";
+    (!parses(expression)).then(|| Problem::new("cron_expression", reason, expression))
 }
 
-/// Five fields; the parser would take a time zone for a sixth.
-fn parse_cron(expression: &str) -> Result<(), String> {
+/// Five fields, of which the parser takes a sixth for a time zone, and none of its extensions: no evaluation knows them.
+fn parses(expression: &str) -> bool {
     let fields: Vec<&str> = expression.split_whitespace().collect();
-    if fields.len() != 5 {
-        return Err(format!("it has {} fields, not five", fields.len()));
-    }
+    let plain = |field: &&str| {
+        let words = field.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| !word.is_empty());
+        field.chars().all(|c| c.is_ascii_alphanumeric() || "*,-/".contains(c))
+            && words.clone().all(|w| w.len() == 3)
+    };
     let mut options = ParseOptions::default();
     options.fallback_timezone_option = FallbackTimezoneOption::UTC;
-    parse_crontab_with(&fields.join(" "), options).map(drop).map_err(|error| error.to_string())
+    fields.len() == 5 && fields.iter().all(plain) && parse_crontab_with(&fields.join(" "), options).is_ok()
 }
 
 /// By the zones bundled with this library, so that every machine gives the same answer.

@@ -7,5 +7,5 @@
 mod hub;
 mod queue;
 
-pub use hub::ChangeHub;
+pub use hub::{ChangeHub, Wake};
 pub use queue::{ChangeSender, ChangeStream, DEFAULT_BOUND, change_queue};

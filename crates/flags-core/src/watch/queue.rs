@@ -55,8 +55,8 @@ impl State {
     }
 
     fn changed(&mut self, key: Key) {
-        // Whoever must read everything again needs no single key.
-        if self.news != News::None || !self.waiting.insert(key.clone()) {
+        // Whoever must read everything again needs no single key, and whoever is gone needs none at all.
+        if self.abandoned || self.news != News::None || !self.waiting.insert(key.clone()) {
             return;
         }
         self.order.push_back(key);
@@ -104,26 +104,42 @@ pub struct ChangeSender {
 impl ChangeSender {
     /// The record under `key` changed.
     pub fn changed(&self, key: Key) {
-        self.update(|state| state.changed(key));
+        wake(self.record(key));
+    }
+
+    /// Records the change; the reader is woken by whoever holds no lock.
+    pub(super) fn record(&self, key: Key) -> Option<Waker> {
+        self.update(|state| state.changed(key))
     }
 
     /// The store is not followed any more. Call [`resync`](Self::resync) once it is followed again.
     pub fn lost(&self) {
+        wake(self.record_lost());
+    }
+
+    pub(super) fn record_lost(&self) -> Option<Waker> {
         self.update(|state| {
             state.forget_keys();
-            state.news = News::Lost;
-        });
+            // `Lost` that was read already is not said again before the resync.
+            if state.news != News::Following {
+                state.news = News::Lost;
+            }
+        })
     }
 
     /// The store is followed from here on, and anything may have changed before.
     pub fn resync(&self) {
+        wake(self.record_resync());
+    }
+
+    pub(super) fn record_resync(&self) -> Option<Waker> {
         self.update(|state| {
             state.forget_keys();
             state.news = match state.news {
                 News::Lost | News::LostThenResync => News::LostThenResync,
                 _ => News::Resync,
             };
-        });
+        })
     }
 
     /// Whether nobody reads any more.
@@ -132,22 +148,23 @@ impl ChangeSender {
         lock(&self.shared).abandoned
     }
 
-    fn update(&self, change: impl FnOnce(&mut State)) {
-        let reader = {
-            let mut state = lock(&self.shared);
-            change(&mut state);
-            state.reader.take()
-        };
-        // Outside the lock: a waker may run anything.
-        if let Some(reader) = reader {
-            reader.wake();
-        }
+    fn update(&self, change: impl FnOnce(&mut State)) -> Option<Waker> {
+        let mut state = lock(&self.shared);
+        change(&mut state);
+        state.reader.take()
+    }
+}
+
+/// Called while no lock is held: a waker may run anything.
+fn wake(reader: Option<Waker>) {
+    if let Some(reader) = reader {
+        reader.wake();
     }
 }
 
 impl Drop for ChangeSender {
     fn drop(&mut self) {
-        self.update(|state| state.ended = true);
+        wake(self.update(|state| state.ended = true));
     }
 }
 
@@ -235,6 +252,10 @@ mod tests {
         sender.lost();
         sender.resync();
         assert_eq!(drain(&mut stream), [Change::Lost, Change::Resync]);
+        sender.lost();
+        assert_eq!(drain(&mut stream), [Change::Lost]);
+        sender.lost();
+        assert_eq!(drain(&mut stream), [], "what comes after Lost is Resync");
     }
 
     #[test]
