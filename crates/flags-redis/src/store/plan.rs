@@ -232,7 +232,7 @@ impl Builder<'_> {
     fn put(&mut self, place: usize, record: &Record, planned: &mut PlanOp) {
         let kind = record.kind();
         planned.sets = self.sets(kind, record.owner());
-        planned.alias = self.alias(place, kind, record.alias());
+        planned.alias = self.alias(place, kind, record.alias().as_ref());
         if let Some(at) = record.expires_at() {
             planned.expires = Some(at.unix_micros());
             planned.pxat = Some(last_millisecond(at));
@@ -258,7 +258,7 @@ impl Builder<'_> {
         sets
     }
 
-    fn alias(&mut self, place: usize, kind: Kind, alias: Option<Alias>) -> Option<PlanAlias> {
+    fn alias(&mut self, place: usize, kind: Kind, alias: Option<&Alias>) -> Option<PlanAlias> {
         let field = match kind {
             Kind::Flag => "id",
             Kind::Segment => "name",
@@ -271,7 +271,7 @@ impl Builder<'_> {
             PlanHolder { member: holder.clone(), key: key.map(|key| self.key(key, 't')) }
         });
         let holders = holders.collect();
-        Some(PlanAlias { hash, field, name: alias.as_ref().map(alias_field), holders })
+        Some(PlanAlias { hash, field, name: alias.map(alias_field), holders })
     }
 
     fn cascade(&mut self, cascade: &Cascade) -> PlanCascade {

@@ -61,7 +61,7 @@ impl Source {
                 Self::Paged { index, kind, cursor } => paged(store, index, kind, cursor).await,
                 Self::Scanned { owner, cursor } => {
                     let (cursor, keys) = store.scan_overrides(owner, cursor).await?;
-                    let mut then = by_page(keys);
+                    let mut then = by_page(&keys);
                     then.extend(cursor.map(|cursor| Self::Scanned { owner, cursor }));
                     Ok(Page::then(then))
                 }
@@ -128,7 +128,7 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>)
     for member in items.into_iter().step_by(step) {
         keys.extend(Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?));
     }
-    let mut then = by_page(keys);
+    let mut then = by_page(&keys);
     if cursor != b"0" {
         then.push(Source::Paged { index, kind, cursor });
     }
@@ -156,7 +156,7 @@ async fn phases(store: &RedisStorage) -> Result<Page> {
             }
         }
     }
-    Ok(Page::then(by_page(keys)))
+    Ok(Page::then(by_page(&keys)))
 }
 
 /// The record that the hash names comes first; where that is another by now, or none, the others are read
@@ -208,7 +208,7 @@ impl RedisStorage {
     }
 }
 
-fn by_page(keys: Vec<Key>) -> Vec<Source> {
+fn by_page(keys: &[Key]) -> Vec<Source> {
     keys.chunks(PAGE).map(|keys| Source::Keys(keys.to_vec())).collect()
 }
 
