@@ -1,4 +1,4 @@
-//! What tests across crates share: servers to run against, and a proxy that counts.
+//! What the tests across crates share: servers to run against, and a proxy that counts.
 
 pub mod proxy;
 pub mod server;

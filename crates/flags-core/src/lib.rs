@@ -24,7 +24,10 @@ pub mod name;
 mod open;
 mod record;
 pub mod storage;
+pub mod store;
 pub mod time;
+pub mod transfer;
+pub mod validate;
 pub mod watch;
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -41,4 +44,5 @@ pub use name::{
 pub use open::Extra;
 pub use record::{Alias, Key, Kind, Model, Record};
 pub use storage::{Storage, StorageHandle};
+pub use store::{FlagStore, Listing, Versioned};
 pub use time::{TimeOfDay, Timestamp};

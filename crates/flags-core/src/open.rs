@@ -28,8 +28,8 @@ impl Extra {
         self.0.get(name)
     }
 
-    /// Sets a member, returning what it was. A name that the record knows, or the reserved `revision`, makes
-    /// the next write [`Invalid`](crate::ErrorKind::Invalid).
+    /// Sets a member, returning what it was. A name that the record knows makes the next write
+    /// [`Invalid`](crate::ErrorKind::Invalid); so does, in the typed API, the reserved `revision`.
     pub fn insert(&mut self, name: impl Into<String>, value: Json) -> Option<Json> {
         self.0.insert(name.into(), value)
     }

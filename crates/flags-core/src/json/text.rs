@@ -47,6 +47,19 @@ pub enum JsonType {
     Object,
 }
 
+impl fmt::Display for JsonType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Null => "null",
+            Self::Boolean => "a boolean",
+            Self::Number => "a number",
+            Self::String => "a string",
+            Self::Array => "an array",
+            Self::Object => "an object",
+        })
+    }
+}
+
 /// Text that is no JSON value, or a value that is not of the asked type.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]

@@ -100,7 +100,8 @@ local function judge_owner(index, op)
   if owner.missing then return 'owner' end
   if not owner.key then
     need('owner', index, redis.call('HGET', KEYS[owner.hash], owner.id) or '')
-  elseif fate.flag[owner.member] == false then
+  elseif fate.flag[owner.member] ~= nil then
+    -- Deleted by the batch, or about to bear another id.
     return 'owner'
   elseif body(owner.key, 'id') ~= owner.id then
     need('owner', index, '')
@@ -276,6 +277,6 @@ for _, op in ipairs(ops) do
 end
 for _, hint in ipairs(plan.adopt) do
   -- The batch itself has had the last word on what it names.
-  if fate.flag[hint.member] == nil then redis.call('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
+  if fate[hint.kind][hint.member] == nil then redis.call('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
 end
 return answer

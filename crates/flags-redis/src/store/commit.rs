@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use flags_core::storage::{Action, Batch, Effect, Prepared, Revision};
-use flags_core::{Error, ErrorKind, Key, Record, Result};
+use flags_core::{Alias, Error, ErrorKind, Key, Result};
 
 use super::RedisStorage;
 use super::need::{Learned, Need};
@@ -50,15 +50,17 @@ impl RedisStorage {
     }
 
     fn remember(&self, ops: &[Prepared], learned: &Learned) {
-        learned.adopted().for_each(|(id, key)| self.known.stored(*id, key));
+        learned.adopted().for_each(|(alias, key)| self.known.stored(alias, key));
         for cascade in learned.cascades() {
             if let Some(id) = cascade.owner {
-                self.known.forget(id);
+                self.known.forget(&Alias::FlagId(id));
             }
         }
         for op in ops {
-            if let Action::Put { record: Record::Flag(flag), .. } = &op.action {
-                self.known.stored(flag.id, &flag.key);
+            if let Action::Put { record, .. } = &op.action
+                && let Some(alias) = record.alias()
+            {
+                self.known.stored(alias, op.key.clone());
             }
         }
     }

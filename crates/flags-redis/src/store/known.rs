@@ -1,79 +1,85 @@
-//! [`KnownFlags`]: which flag an id belongs to, as far as this handle has seen.
+//! [`Known`]: which record an alias belongs to, as far as this handle has seen.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use flags_core::{FlagId, FlagKey, Record};
+use flags_core::{Alias, FlagId, FlagKey, Key, Record};
 
-/// How many flags are remembered.
+/// How many aliases are remembered.
 const CAPACITY: usize = 10_000;
-/// How many flags of other writers one commit adopts at most.
+/// How many records of other writers one commit adopts at most.
 const ADOPTED_AT_ONCE: usize = 64;
 
-/// A bounded memory from ids to keys. Nothing is decided by it: whoever uses it has the script check the flag itself.
+/// A bounded memory from aliases to keys. Nothing is decided by it: whoever uses it has the script check the record itself.
 #[derive(Debug, Default)]
-pub(super) struct KnownFlags {
+pub(super) struct Known {
     seen: Mutex<Seen>,
 }
 
 #[derive(Debug, Default)]
 struct Seen {
-    keys: HashMap<FlagId, FlagKey>,
-    /// Read here, and perhaps not in the store's own hash of ids.
-    unadopted: HashMap<FlagId, FlagKey>,
+    keys: HashMap<Alias, Key>,
+    /// Read here, and perhaps not in the store's own hashes.
+    unadopted: HashMap<Alias, Key>,
 }
 
-impl KnownFlags {
+impl Known {
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn get(&self, id: FlagId) -> Option<FlagKey> {
-        self.seen().keys.get(&id).cloned()
+    pub(super) fn get(&self, alias: &Alias) -> Option<Key> {
+        self.seen().keys.get(alias).cloned()
     }
 
-    /// A record was read: if it is a flag not seen before, the next commit tells the store of its id (C7).
+    pub(super) fn flag(&self, id: FlagId) -> Option<FlagKey> {
+        match self.get(&Alias::FlagId(id)) {
+            Some(Key::Flag(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// A record was read: if its alias was not seen before, the next commit tells the store of it (C7).
     pub(super) fn met(&self, record: &Record) {
-        if let Record::Flag(flag) = record {
-            let mut seen = self.seen();
-            if seen.keys.get(&flag.id) != Some(&flag.key) {
-                seen.keys.remove(&flag.id);
-                seen.insert(flag.id, flag.key.clone());
+        if let Some(alias) = record.alias() {
+            let (key, mut seen) = (record.key(), self.seen());
+            if seen.keys.get(&alias) != Some(&key) {
                 if seen.unadopted.len() < CAPACITY {
-                    seen.unadopted.insert(flag.id, flag.key.clone());
+                    seen.unadopted.insert(alias.clone(), key.clone());
                 }
+                seen.insert(alias, key);
             }
         }
     }
 
-    /// The store itself knows of this flag.
-    pub(super) fn stored(&self, id: FlagId, key: &FlagKey) {
+    /// The store itself knows of this record.
+    pub(super) fn stored(&self, alias: Alias, key: Key) {
         let mut seen = self.seen();
-        seen.unadopted.remove(&id);
-        seen.insert(id, key.clone());
+        seen.unadopted.remove(&alias);
+        seen.insert(alias, key);
     }
 
-    pub(super) fn forget(&self, id: FlagId) {
+    pub(super) fn forget(&self, alias: &Alias) {
         let mut seen = self.seen();
-        seen.keys.remove(&id);
-        seen.unadopted.remove(&id);
+        seen.keys.remove(alias);
+        seen.unadopted.remove(alias);
     }
 
-    /// Some of the flags that the next commit should tell the store of.
-    pub(super) fn unadopted(&self) -> Vec<(FlagId, FlagKey)> {
+    /// Some of the records that the next commit should tell the store of.
+    pub(super) fn unadopted(&self) -> Vec<(Alias, Key)> {
         let seen = self.seen();
-        seen.unadopted.iter().take(ADOPTED_AT_ONCE).map(|(id, key)| (*id, key.clone())).collect()
+        seen.unadopted.iter().take(ADOPTED_AT_ONCE).map(|(alias, key)| (alias.clone(), key.clone())).collect()
     }
 }
 
 impl Seen {
-    fn insert(&mut self, id: FlagId, key: FlagKey) {
+    fn insert(&mut self, alias: Alias, key: Key) {
         if self.keys.len() >= CAPACITY
-            && !self.keys.contains_key(&id)
-            && let Some(any) = self.keys.keys().next().copied()
+            && !self.keys.contains_key(&alias)
+            && let Some(any) = self.keys.keys().next().cloned()
         {
             self.keys.remove(&any);
         }
-        self.keys.insert(id, key);
+        self.keys.insert(alias, key);
     }
 }

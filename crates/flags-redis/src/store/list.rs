@@ -3,7 +3,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use flags_core::storage::{BoxStream, Query, Stored};
-use flags_core::{Alias, Error, ErrorKind, FlagId, FlagKey, Key, Kind, Record, Result, Timestamp};
+use flags_core::{Error, ErrorKind, FlagId, FlagKey, Key, Kind, Record, Result, Timestamp};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::RedisStorage;
@@ -27,6 +27,7 @@ impl RedisStorage {
             let item = listing.next().await?;
             Some((item, listing))
         })
+        .fuse()
         .boxed()
     }
 
@@ -130,10 +131,8 @@ fn sources(store: &RedisStorage, query: &Query) -> VecDeque<Source> {
             }
         }
         Query::Alias(alias) => {
-            if let Alias::FlagId(id) = alias
-                && let Some(key) = store.known.get(*id)
-            {
-                sources.push_back(Source::Keys(vec![Key::Flag(key)]));
+            if let Some(key) = store.known.get(alias) {
+                sources.push_back(Source::Keys(vec![key]));
             }
             sources.push_back(Source::Alias(alias.clone()));
         }

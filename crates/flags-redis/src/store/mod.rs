@@ -26,7 +26,7 @@ use crate::keyspace::Keyspace;
 use crate::options::{Foreign, RedisBuilder};
 use crate::reply::{Command, Reply};
 use crate::url;
-use known::KnownFlags;
+use known::Known;
 
 /// A store in Redis or Valkey.
 ///
@@ -39,7 +39,7 @@ pub struct RedisStorage {
     descriptor: Descriptor,
     foreign: Foreign,
     deadline: Duration,
-    known: KnownFlags,
+    known: Known,
     /// The server does not let us use `SORT ... GET`: a cluster, or an ACL user without every key.
     sort_refused: AtomicBool,
     closed: AtomicBool,

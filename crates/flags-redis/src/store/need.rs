@@ -3,13 +3,14 @@
 use std::collections::{HashMap, HashSet};
 
 use flags_core::storage::{Action, Prepared};
-use flags_core::{FlagId, FlagKey, Key, Record, Result, Timestamp};
+use flags_core::{Alias, FlagId, FlagKey, Key, Record, Result, Timestamp};
 
 use super::RedisStorage;
 use super::cascade::Cascade;
 use super::commit::surprise;
-use super::known::KnownFlags;
+use super::known::Known;
 use crate::error::from_useless;
+use crate::keyspace::member;
 use crate::reply::Reply;
 use crate::script::sha1_hex;
 
@@ -78,23 +79,23 @@ pub(super) struct Learned {
     pub(super) cascades: Vec<Option<Cascade>>,
     /// By digest: whether the value is an override that has expired.
     pub(super) ghosts: HashMap<String, bool>,
-    pub(super) unadopted: Vec<(FlagId, FlagKey)>,
+    pub(super) unadopted: Vec<(Alias, Key)>,
 }
 
 impl Learned {
-    pub(super) fn new(ops: &[Prepared], known: &KnownFlags) -> Self {
+    pub(super) fn new(ops: &[Prepared], known: &Known) -> Self {
         let mut owners = HashMap::new();
         let mut holders = vec![Vec::new(); ops.len()];
         for (op, holders) in ops.iter().zip(&mut holders) {
             let Action::Put { record, .. } = &op.action else { continue };
             if let Some(id) = record.owner() {
-                owners.entry(id).or_insert_with(|| known.get(id).map_or(Owner::Unknown, Owner::Seen));
+                owners.entry(id).or_insert_with(|| known.flag(id).map_or(Owner::Unknown, Owner::Seen));
             }
-            if let Record::Flag(flag) = record
-                && let Some(holder) = known.get(flag.id)
-                && holder != flag.key
+            if let Some(alias) = record.alias()
+                && let Some(holder) = known.get(&alias)
+                && holder != op.key
             {
-                holders.push(holder.to_string());
+                holders.push(member(&holder));
             }
         }
         Self {
@@ -111,10 +112,13 @@ impl Learned {
         self.cascades.iter().flatten()
     }
 
-    /// The flags that the store knows of once the commit is done.
-    pub(super) fn adopted(&self) -> impl Iterator<Item = (&FlagId, &FlagKey)> {
-        let owners = self.owners.iter().filter_map(|(id, owner)| Some((id, owner.key()?)));
-        self.unadopted.iter().map(|(id, key)| (id, key)).chain(owners)
+    /// The aliases that the store knows of once the commit is done.
+    pub(super) fn adopted(&self) -> impl Iterator<Item = (Alias, Key)> {
+        let owners = self.owners.iter().filter_map(|(id, owner)| {
+            let key = owner.key()?;
+            Some((Alias::FlagId(*id), Key::Flag(key.clone())))
+        });
+        self.unadopted.iter().cloned().chain(owners)
     }
 }
 
@@ -162,8 +166,9 @@ impl RedisStorage {
         let next = match (learned.owners.get(&id), FlagKey::new(hint)) {
             // What this handle remembers is out of date. Ask the store's own hash.
             (Some(Owner::Seen(_)), _) => {
-                self.known.forget(id);
-                learned.unadopted.retain(|(unadopted, _)| *unadopted != id);
+                let alias = Alias::FlagId(id);
+                self.known.forget(&alias);
+                learned.unadopted.retain(|(unadopted, _)| *unadopted != alias);
                 Owner::Unknown
             }
             (Some(Owner::Unknown), Ok(key)) => Owner::Hinted(key),

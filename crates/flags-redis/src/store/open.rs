@@ -6,7 +6,7 @@ use flags_core::storage::{Capability, Descriptor};
 use flags_core::{Error, ErrorKind, Kind, Result};
 
 use super::RedisStorage;
-use super::known::KnownFlags;
+use super::known::Known;
 use crate::driver::{self, Access};
 use crate::error::{Intent, from_failure, from_useless};
 use crate::keyspace::Keyspace;
@@ -22,7 +22,7 @@ impl RedisStorage {
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,
             deadline: options.deadline,
-            known: KnownFlags::default(),
+            known: Known::default(),
             sort_refused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         };

@@ -32,6 +32,7 @@ struct Body<'a> {
 #[derive(Serialize)]
 struct Hint {
     hash: usize,
+    kind: &'static str,
     name: String,
     member: String,
 }
@@ -124,7 +125,7 @@ impl Plan {
             Builder { keyspace, learned, keys: Vec::new(), types: String::new(), at: HashMap::new() };
         let mut values = Vec::new();
         let plan_ops = ops.iter().enumerate().map(|(place, op)| builder.op(place, op, &mut values)).collect();
-        let adopt = learned.unadopted.iter().map(|(id, key)| builder.hint(*id, key.as_str())).collect();
+        let adopt = learned.unadopted.iter().map(|(alias, key)| builder.hint(alias, key)).collect();
         let body = Body { types: builder.types, ops: plan_ops, ghosts: &learned.ghosts, adopt };
         // A plan of strings and numbers always has a JSON form.
         let mut args = vec![serde_json::to_vec(&body).unwrap_or_default()];
@@ -170,8 +171,9 @@ impl Builder<'_> {
         self.key(self.keyspace.aliases(kind), 'h')
     }
 
-    fn hint(&mut self, id: FlagId, key: &str) -> Hint {
-        Hint { hash: self.aliases(Kind::Flag), name: id.to_string(), member: key.to_owned() }
+    fn hint(&mut self, alias: &Alias, key: &Key) -> Hint {
+        let kind = alias.kind();
+        Hint { hash: self.aliases(kind), kind: kind.as_str(), name: alias_field(alias), member: member(key) }
     }
 
     fn op(&mut self, place: usize, op: &Prepared, values: &mut Vec<Vec<u8>>) -> PlanOp {

@@ -1,0 +1,117 @@
+//! [`connect`]: a store by its URL.
+
+use flags_core::{Error, ErrorKind, Result, StorageHandle};
+
+/// A kind of store: the scheme of its URLs, and the cargo feature that compiles it in.
+struct Backend {
+    scheme: &'static str,
+    feature: &'static str,
+    form: &'static str,
+}
+
+/// Every kind of store that this version has, compiled in or not.
+const BACKENDS: &[Backend] =
+    &[Backend { scheme: "memory", feature: "memory", form: "memory: or memory:PATH-OF-AN-EXPORT" }];
+
+/// Opens the store that a URL names.
+///
+/// | URL | store | cargo feature |
+/// |---|---|---|
+/// | `memory:` | a new one, empty | `memory` (default) |
+/// | `memory:PATH` | a new one that begins with the exported document at PATH | `memory` |
+///
+/// # Errors
+///
+/// `Invalid` for a URL of no known form, or a document that cannot be imported; `Unsupported`, naming the cargo feature to
+/// enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or read. The URL itself is in no error: it may
+/// hold a password.
+///
+/// # Examples
+///
+/// ```
+/// # #[cfg(feature = "memory")]
+/// # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+/// let storage = feature_flags::connect("memory:").await?;
+/// assert_eq!(storage.descriptor().name(), "memory");
+/// # Ok::<(), feature_flags::Error>(()) })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub async fn connect(url: &str) -> Result<StorageHandle> {
+    open(url).await.map_err(|error| error.in_operation("connect"))
+}
+
+async fn open(url: &str) -> Result<StorageHandle> {
+    let scheme = url.split_once(':').map_or("", |(scheme, _)| scheme);
+    match scheme {
+        #[cfg(feature = "memory")]
+        "memory" => memory(&url["memory:".len()..]).await,
+        _ => Err(not_opened(scheme)),
+    }
+}
+
+/// Why no store is opened for a scheme: it is not compiled in, or there is no such store.
+fn not_opened(scheme: &str) -> Error {
+    match BACKENDS.iter().find(|backend| backend.scheme == scheme) {
+        Some(Backend { scheme, feature, .. }) => Error::unsupported(format!(
+            "`{scheme}:` stores are not compiled in; enable the cargo feature `{feature}` of feature-flags"
+        )),
+        None => {
+            let forms: Vec<&str> = BACKENDS.iter().map(|backend| backend.form).collect();
+            Error::new(ErrorKind::Invalid, format!("not the URL of a store; write {}", forms.join(", ")))
+        }
+    }
+}
+
+/// A store in memory, which begins with the document at `path` unless that is empty.
+#[cfg(feature = "memory")]
+async fn memory(path: &str) -> Result<StorageHandle> {
+    use std::sync::Arc;
+
+    use flags_core::FlagStore;
+    use flags_core::transfer::{Document, ImportMode};
+
+    let storage: StorageHandle = Arc::new(crate::MemoryStorage::new());
+    if !path.is_empty() {
+        let json = std::fs::read(path).map_err(|source| {
+            Error::new(
+                ErrorKind::Unavailable,
+                format!("{path:?} cannot be read; is it an exported document?"),
+            )
+            .with_source(source)
+        })?;
+        let document = Document::from_json(&json)?;
+        FlagStore::new(Arc::clone(&storage)).import(&document, ImportMode::Merge).await?;
+    }
+    Ok(storage)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_scheme_is_opened_or_names_its_feature() {
+        for backend in BACKENDS {
+            let error = not_opened(backend.scheme);
+            assert_eq!(error.kind(), ErrorKind::Unsupported);
+            assert!(error.to_string().contains(&format!("`{}`", backend.feature)), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_url_of_no_known_form_is_invalid_and_is_not_repeated() {
+        let error = not_opened("mysql");
+        assert_eq!(error.kind(), ErrorKind::Invalid);
+        assert!(error.to_string().contains("memory:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_compiled_in_is_unsupported() {
+        let opened = connect("memory:").await;
+        if cfg!(feature = "memory") {
+            assert!(opened.is_ok(), "{opened:?}");
+        } else {
+            assert_eq!(opened.map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
+    }
+}

@@ -1,0 +1,8 @@
+#![doc = include_str!("../README.md")]
+
+mod connect;
+
+pub use connect::connect;
+pub use flags_core::*;
+#[cfg(feature = "memory")]
+pub use flags_memory::MemoryStorage;

@@ -1,0 +1,144 @@
+//! C5: absent, unreadable and unreachable are three different answers.
+
+use flags_core::storage::{Expect, Revision};
+use flags_core::{ErrorKind, Key, Record};
+
+use crate::case::cases;
+use crate::context::Context;
+use crate::records::{edited, flag, keys, one_of_each};
+use crate::stop::{Checked, Stop, ensure, equal, fail, short, unexpected};
+use crate::store::bounded;
+
+cases! { C5:
+    c05_get_answers_in_the_order_of_the_keys,
+    c05_get_of_nothing_answers_nothing,
+    c05_a_corrupt_record_is_an_error_of_its_own,
+    c05_every_kind_of_damage_is_corrupt,
+    c05_a_body_that_names_another_key_is_corrupt,
+    c05_an_unreachable_store_is_an_error_of_the_call,
+}
+
+async fn c05_get_answers_in_the_order_of_the_keys(ctx: &Context) -> Checked {
+    let records = one_of_each("a")?;
+    ctx.store.fill(&records).await?;
+    let missing = Record::from(flag("missing")?).key();
+    let mut asked: Vec<Key> = keys(&records);
+    asked.reverse();
+    asked.insert(2, missing.clone());
+    asked.extend(keys(&records));
+    asked.push(missing);
+    for (key, answer) in asked.iter().zip(ctx.store.get_all(&asked).await?) {
+        let came = answer.map_err(|error| unexpected("get of many", &error))?.map(|stored| stored.record);
+        let expected = records.iter().find(|record| record.key() == *key).cloned();
+        equal(&format!("the answer for {key}, asked for among others and twice"), &came, &expected)?;
+    }
+    Ok(())
+}
+
+async fn c05_get_of_nothing_answers_nothing(ctx: &Context) -> Checked {
+    ctx.store.get_all(&[]).await?;
+    for record in one_of_each("a")? {
+        ctx.store.absent("of an empty store", &record.key()).await?;
+    }
+    Ok(())
+}
+
+async fn c05_a_corrupt_record_is_an_error_of_its_own(ctx: &Context) -> Checked {
+    let records = one_of_each("a")?;
+    ctx.store.fill(&records).await?;
+    let all = keys(&records);
+    // The flag last: without it the others may be found to have no owner.
+    for (broken, record) in records.iter().enumerate().rev() {
+        ctx.plant(&record.key(), "not json").await?;
+        for (n, answer) in ctx.store.get_all(&all).await?.into_iter().enumerate() {
+            match answer {
+                Err(error) if n >= broken && error.kind() == ErrorKind::Corrupt => {
+                    equal("the key that the error names", &error.key(), &Some(&all[n]))?;
+                    ensure!(
+                        error.revision().is_some(),
+                        "the error of {}: expected its revision, came none",
+                        all[n]
+                    );
+                }
+                Ok(Some(stored)) if n < broken => {
+                    equal("a record beside a corrupt one", &stored.record, &records[n])?;
+                }
+                other => fail!(
+                    "get of {} with the records from {} on corrupt: came {}",
+                    all[n],
+                    all[broken],
+                    short(&other)
+                ),
+            }
+        }
+    }
+    Ok(())
+}
+
+async fn c05_every_kind_of_damage_is_corrupt(ctx: &Context) -> Checked {
+    let sound = Record::from(flag("f")?);
+    let key = sound.key();
+    let text = encoded(&sound)?;
+    let damaged: Vec<Vec<u8>> = vec![
+        b"".to_vec(),
+        b"null".to_vec(),
+        b"[]".to_vec(),
+        b"{}".to_vec(),
+        b"\xff\xfe".to_vec(),
+        text.as_bytes()[..text.len() - 1].to_vec(),
+        format!("{text}{text}").into_bytes(),
+        text.replace("\"boolean\"", "\"a type of a later version\"").into_bytes(),
+        text.replace("\"metadata\":{}", "\"metadata\":NaN").into_bytes(),
+        text.replace("\"metadata\":{}", r#""metadata":"\ud800""#).into_bytes(),
+        text.replace("\"default_enabled\":false", "\"default_enabled\":\"no\"").into_bytes(),
+        text.replace("\"created_at\":null", "\"created_at\":\"soon\"").into_bytes(),
+    ];
+    let mut last: Option<Revision> = None;
+    for bytes in damaged {
+        let shown = String::from_utf8_lossy(&bytes).into_owned();
+        ensure!(bytes != text.as_bytes(), "the suite's own damage did nothing: {shown}");
+        ctx.plant(&key, &bytes).await?;
+        let error = ctx.store.corrupt(&key).await?;
+        let revision = error.revision().cloned();
+        ensure!(
+            revision.is_some() && revision != last,
+            "{shown}: expected a revision of its own, came {revision:?}"
+        );
+        last = revision;
+    }
+    ctx.plant(&key, text).await?;
+    ctx.store.holds("after a foreign repair", &sound).await?;
+    Ok(())
+}
+
+async fn c05_a_body_that_names_another_key_is_corrupt(ctx: &Context) -> Checked {
+    let (ours, theirs) = (one_of_each("a")?, one_of_each("b")?);
+    ctx.store.fill(&ours).await?;
+    for (ours, theirs) in ours.iter().zip(&theirs).rev() {
+        ctx.plant(&ours.key(), encoded(theirs)?).await?;
+        let what = format!("the body of {} under {}", theirs.key(), ours.key());
+        let error = ctx.store.corrupt(&ours.key()).await?;
+        equal(&format!("{what}: the key that the error names"), &error.key(), &Some(&ours.key()))?;
+        ctx.store.absent(&what, &theirs.key()).await?;
+    }
+    Ok(())
+}
+
+async fn c05_an_unreachable_store_is_an_error_of_the_call(ctx: &Context) -> Checked {
+    let record = Record::from(flag("f")?);
+    ctx.store.put(&record, Expect::Absent).await?;
+    ctx.store.put(&edited(&record, 1), Expect::Present).await?;
+    ctx.store.handle.close().await.map_err(|error| unexpected("close", &error))?;
+    match bounded("get after close", ctx.store.handle.get(&[record.key()])).await? {
+        Err(_) => Ok(()),
+        Ok(answers) => Err(Stop::failed(format!(
+            "get after close: expected an error of the call, came {}",
+            short(&answers)
+        ))),
+    }
+}
+
+fn encoded(record: &Record) -> Checked<String> {
+    let bytes = record.encode().map_err(|error| unexpected("encoding a record", &error))?;
+    String::from_utf8(bytes).map_err(|error| Stop::failed(format!("the suite's own record: {error}")))
+}

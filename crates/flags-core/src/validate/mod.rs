@@ -1,0 +1,92 @@
+//! What the typed API checks before it writes.
+//!
+//! The checks bind [`FlagStore`](crate::FlagStore) only: an import and a bare
+//! [`commit`](crate::Storage::commit) carry whatever the store held before. An update judges only what differs from
+//! the stored record, so that a flag that another writer wrote loosely can still be switched off.
+
+mod conditions;
+mod flag;
+mod schedule;
+
+pub use conditions::{OPERATORS, SEGMENT_OPERATORS};
+
+use std::ops::RangeInclusive;
+
+use crate::error::{Error, ErrorKind};
+use crate::model::{Override, RolloutPhase, ScheduledChange, Segment};
+use crate::open::Extra;
+use crate::record::Key;
+
+/// The member of every record that a program may add when it prints one, and that is never stored.
+pub const RESERVED_MEMBER: &str = "revision";
+
+/// One thing that is wrong with a record.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {reason}")]
+pub struct Problem {
+    /// The member, as a path; rules and variants are named by their id or key, which edits do not shift.
+    pub field: String,
+    /// What is wrong, and what would be right.
+    pub reason: String,
+}
+
+impl Problem {
+    fn new(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self { field: field.into(), reason: reason.into() }
+    }
+
+    /// This as an error of the write it forbids.
+    #[must_use]
+    pub fn into_error(self, key: Key) -> Error {
+        Error::new(ErrorKind::Invalid, self.reason).with_field(self.field).with_key(key)
+    }
+}
+
+/// A record that can be checked by itself.
+pub trait Validate {
+    /// Everything that is wrong with it, in the order of its members.
+    fn problems(&self) -> Vec<Problem>;
+}
+
+impl Validate for Override {
+    fn problems(&self) -> Vec<Problem> {
+        reserved("", &self.extra).into_iter().collect()
+    }
+}
+
+impl Validate for ScheduledChange {
+    fn problems(&self) -> Vec<Problem> {
+        let percentage = self.new_rollout_percentage;
+        let percentage = percentage.and_then(|p| out_of("new_rollout_percentage", p, &PERCENTAGE));
+        percentage.into_iter().chain(reserved("", &self.extra)).collect()
+    }
+}
+
+impl Validate for RolloutPhase {
+    fn problems(&self) -> Vec<Problem> {
+        let percentage = out_of("target_percentage", self.target_percentage, &PERCENTAGE);
+        percentage.into_iter().chain(reserved("", &self.extra)).collect()
+    }
+}
+
+impl Validate for Segment {
+    fn problems(&self) -> Vec<Problem> {
+        let conditions = conditions::problems("", &self.conditions);
+        let own_parent = (self.parent_segment_id == Some(self.id))
+            .then(|| Problem::new("parent_segment_id", "a segment cannot be its own parent"));
+        conditions.into_iter().chain(own_parent).chain(reserved("", &self.extra)).collect()
+    }
+}
+
+const PERCENTAGE: RangeInclusive<i64> = 0..=100;
+
+fn out_of(field: impl Into<String>, value: i64, range: &RangeInclusive<i64>) -> Option<Problem> {
+    let (low, high) = (range.start(), range.end());
+    (!range.contains(&value)).then(|| Problem::new(field, format!("{value} is not within {low} to {high}")))
+}
+
+/// The reserved member among unknown ones; `path` ends in a dot, or is empty.
+fn reserved(path: &str, extra: &Extra) -> Option<Problem> {
+    let reason = "is reserved for printed records; remove it, or pass it as the expected revision";
+    extra.get(RESERVED_MEMBER).map(|_| Problem::new(format!("{path}{RESERVED_MEMBER}"), reason))
+}
