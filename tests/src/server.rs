@@ -61,6 +61,9 @@ impl Server {
         self.process = Some(process);
         let begun = Instant::now();
         while !self.answers() {
+            if let Some(status) = self.process.as_mut().map(Child::try_wait).transpose()?.flatten() {
+                bail!("{binary} ended at once ({status}) with {:?}", self.args);
+            }
             if begun.elapsed() > READY {
                 bail!("{binary} did not answer within {READY:?}");
             }

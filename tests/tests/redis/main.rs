@@ -8,4 +8,5 @@ mod outages;
 mod ownership;
 mod permissions;
 mod scans;
+mod tls;
 mod wire;

@@ -204,9 +204,15 @@ local function remove(op)
   forget_alias(op)
 end
 
+-- Many at once: a cascade of thousands would otherwise keep other clients waiting.
+local function in_portions(list, command)
+  for from = 1, #list, 1000 do command(unpack(list, from, math.min(from + 999, #list))) end
+end
+
 local function remove_owned(cascade)
   for place, set in ipairs(cascade.sets) do
     local going = cascade.going[place]
+    local keys, members = {}, {}
     for _, member in ipairs(going.members) do
       local position = going.known[member]
       -- The index of another writer may list what another flag owns by now.
@@ -217,11 +223,14 @@ local function remove_owned(cascade)
         keeps = owner and owner ~= cascade.id
       end
       if not keeps then
-        redis.call('DEL', KEYS[position])
-        redis.call(set.kind == 'override' and 'ZREM' or 'SREM', KEYS[set.all], member)
+        keys[#keys + 1] = KEYS[position]
+        members[#members + 1] = member
         gone[KEYS[position]] = true
       end
     end
+    local leave = set.kind == 'override' and 'ZREM' or 'SREM'
+    in_portions(keys, function(...) redis.call('DEL', ...) end)
+    in_portions(members, function(...) redis.call(leave, KEYS[set.all], ...) end)
     redis.call('DEL', KEYS[set.key])
   end
 end
