@@ -105,8 +105,9 @@ pub(crate) fn from_server(error: ServerError) -> Error {
         "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => {
             (ErrorKind::Unsupported, "the server is part of a cluster, which this URL does not speak to")
         }
+        // Not `Corrupt`, which in a listing stands for one record and is followed by the rest.
         "WRONGTYPE" => (
-            ErrorKind::Corrupt,
+            ErrorKind::Unavailable,
             "a key of this store holds another type; move the other data away or choose another prefix",
         ),
         _ => (ErrorKind::Unavailable, "the server refused the command; see the cause"),

@@ -75,6 +75,11 @@ async fn a_key_of_another_type_stops_a_commit_before_its_first_write() -> Result
     let _: () = f.raw(&["DEL", &format!("P schedules:flag:{}", owner.id)]).await?;
     assert_eq!(f.keys().await?, before);
 
+    // A listing over it ends with an error that nobody takes for one bad record.
+    let _: () = f.raw(&["RPUSH", "P segments", "x"]).await?;
+    let segments = list(&f.store, Query::All(Kind::Segment)).await;
+    assert!(matches!(&segments[..], [Err(e)] if e.kind() == ErrorKind::Unavailable), "{segments:?}");
+
     let _: () = f.raw(&["RPUSH", "P flag:list", "x"]).await?;
     let error = put(&f.store, flag("list")).await.unwrap_err();
     assert_eq!(error.key().map(ToString::to_string).as_deref(), Some("flag:list"));

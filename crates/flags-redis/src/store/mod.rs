@@ -30,6 +30,9 @@ use known::Known;
 
 /// A store in Redis or Valkey.
 ///
+/// Reads see what another program stored under a record's key as that record's value; a key of another type (a list, say)
+/// reads as absent, and a commit that names it is refused before anything is written.
+///
 /// Every method ends within the [deadline](RedisBuilder::deadline), and may be dropped at any time: commands that were
 /// sent run to their end on the server, and their answers are discarded.
 #[derive(Debug)]
