@@ -55,11 +55,12 @@ impl ServerError {
 
     /// Whether the server will not let this user do that.
     pub(crate) fn is_denial(&self) -> bool {
+        // Redis 6 wraps what a script was refused in words of its own, under no code that says so.
+        let scripted = self.message.contains("can't run this command");
+        let by_words = ["AUTH", "denied", "invalid password", "ACL"];
         matches!(self.code.as_str(), "NOAUTH" | "NOPERM" | "WRONGPASS")
-            || (self.code == "ERR"
-                && ["AUTH", "can't run this command", "denied", "invalid password", "ACL"]
-                    .iter()
-                    .any(|word| self.message.contains(word)))
+            || scripted
+            || (self.code == "ERR" && by_words.iter().any(|word| self.message.contains(word)))
     }
 }
 

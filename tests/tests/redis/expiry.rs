@@ -16,6 +16,10 @@ async fn server_now(f: &Fixture) -> Result<Timestamp> {
 #[tokio::test]
 async fn the_key_lives_to_the_millisecond_before() -> Result<()> {
     let f = Fixture::new().await?;
+    if f.raw::<i64>(&["PEXPIRETIME", "P none"]).await.is_err() {
+        println!("skipped: PEXPIRETIME came with Redis 7");
+        return Ok(());
+    }
     let owner = flag("a");
     put(&f.store, owner.clone()).await?;
     for (micros, last) in [(0, 1_899_999_999_999_i64), (1, 1_900_000_000_000), (999, 1_900_000_000_000)] {
