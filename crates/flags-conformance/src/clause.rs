@@ -4,7 +4,7 @@ use std::fmt;
 
 macro_rules! clauses {
     ($($(#[$doc:meta])* $Clause:ident = $title:literal),+ $(,)?) => {
-        /// A clause of the contract that [`Storage`](flags_core::Storage) documents; each case checks one.
+        /// What a case checks: a clause of the contract that [`Storage`](flags_core::Storage) documents, or the typed API above it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Clause {
@@ -12,7 +12,7 @@ macro_rules! clauses {
         }
 
         impl Clause {
-            /// Every clause, in order.
+            /// All of them, in order.
             pub const ALL: &'static [Self] = &[$(Self::$Clause),+];
 
             /// Its name, as in `C3`.
@@ -65,6 +65,8 @@ clauses! {
     C14 = "outcomes",
     /// A call beyond the limits is refused.
     C15 = "limits",
+    /// The typed API, which is written once above the contract, answers on this backend as on any other.
+    Typed = "the typed API",
 }
 
 impl fmt::Display for Clause {

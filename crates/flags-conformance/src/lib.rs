@@ -1,4 +1,4 @@
-//! The suite that decides what "correct" means for a storage backend.
+#![doc = include_str!("../GUIDE.md")]
 
 mod case;
 mod cases;

@@ -228,15 +228,13 @@ impl Store {
                 "{what}: listing {query:?}: came corrupt: {:?}",
                 listed.corrupt
             );
-            let mut missing = keys.clone();
-            let mut surplus = listed.keys();
-            surplus.retain(|key| match missing.iter().position(|expected| expected == key) {
-                Some(found) => {
-                    missing.remove(found);
-                    false
-                }
-                None => true,
-            });
+            // How much more often a key was expected than it came.
+            let mut owed: BTreeMap<&Key, isize> = BTreeMap::new();
+            keys.iter().for_each(|key| *owed.entry(key).or_default() += 1);
+            let came = listed.keys();
+            came.iter().for_each(|key| *owed.entry(key).or_default() -= 1);
+            let missing: Vec<_> = owed.iter().filter(|(_, owed)| **owed > 0).map(|(key, _)| key).collect();
+            let surplus: Vec<_> = owed.iter().filter(|(_, owed)| **owed < 0).map(|(key, _)| key).collect();
             ensure!(
                 missing.is_empty() && surplus.is_empty(),
                 "{what}: listing {query:?}: expected each of {} records once, came without {} and with, besides, {}",

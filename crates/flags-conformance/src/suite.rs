@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
 
 use libtest_mimic::{Arguments, Completion, Conclusion, Failed, Trial};
 
@@ -31,14 +33,36 @@ fn trial(harness: &Arc<dyn Harness>, case: &'static Case) -> Trial {
     .with_kind(case.clause().as_str())
 }
 
-/// Runs every case, one after the other, and prints nothing.
+/// Runs every case, some at a time, and prints nothing.
 pub fn check(harness: impl Harness) -> Report {
     check_where(harness, |_| true)
 }
 
-/// Runs the cases that are wanted, one after the other, and prints nothing.
+/// Runs the cases that are wanted, some at a time, and prints nothing.
 pub fn check_where(harness: impl Harness, wanted: impl Fn(&Case) -> bool) -> Report {
+    /// Cases mostly wait.
+    const AT_A_TIME: usize = 4;
     let harness: Arc<dyn Harness> = Arc::new(harness);
-    let chosen = cases::all().filter(|case| wanted(case));
-    Report::new(chosen.map(|case| (case, case.run(&harness))).collect())
+    let chosen: Vec<&'static Case> = cases::all().filter(|case| wanted(case)).collect();
+    let next = AtomicUsize::new(0);
+    let work = || {
+        let mut outcomes = Vec::new();
+        while let Some((place, case)) = take(&chosen, &next) {
+            outcomes.push((place, case, case.run(&harness)));
+        }
+        outcomes
+    };
+    let mut outcomes: Vec<_> = thread::scope(|scope| {
+        let workers: Vec<_> = (0..AT_A_TIME).map(|_| scope.spawn(work)).collect();
+        // A case's panic is its outcome: workers do not panic.
+        workers.into_iter().filter_map(|worker| worker.join().ok()).flatten().collect()
+    });
+    outcomes.sort_by_key(|(place, ..)| *place);
+    Report::new(outcomes.into_iter().map(|(_, case, outcome)| (case, outcome)).collect())
+}
+
+/// The next case that nobody has taken.
+fn take(chosen: &[&'static Case], next: &AtomicUsize) -> Option<(usize, &'static Case)> {
+    let place = next.fetch_add(1, Ordering::Relaxed);
+    chosen.get(place).map(|case| (place, *case))
 }

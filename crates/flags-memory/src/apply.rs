@@ -21,10 +21,11 @@ pub(crate) fn apply(current: &State, batch: &[Prepared], now: Timestamp, limits:
     let mut next = current.clone();
     next.trim(now);
     next.version += 1;
+    let trimmed = next.clone();
     let mut changed = remove(&mut next, batch);
     write(&mut next, batch, now);
 
-    let judge = Judge { current, next: &next, now, limits };
+    let judge = Judge { current: &trimmed, next: &next, now, limits };
     batch.iter().try_for_each(|op| judge.op(op))?;
 
     let mut effects = Vec::with_capacity(batch.len());

@@ -18,6 +18,10 @@ mod c12_watch;
 mod c13_cancellation;
 mod c14_outcomes;
 mod c15_limits;
+mod typed_flags;
+mod typed_owned;
+mod typed_segments;
+mod typed_transfer;
 
 use crate::Case;
 
@@ -40,6 +44,10 @@ const TABLE: &[&[&[Case]]] = &[
     c13_cancellation::CASES,
     c14_outcomes::CASES,
     c15_limits::CASES,
+    typed_flags::CASES,
+    typed_owned::CASES,
+    typed_segments::CASES,
+    typed_transfer::CASES,
 ];
 
 /// Every case, in the order of the clauses.
@@ -67,9 +75,11 @@ mod tests {
         let mut names = HashSet::new();
         for case in all() {
             assert!(names.insert(case.name()), "two cases are called {}", case.name());
-            let number: String = case.name().chars().skip(1).take_while(char::is_ascii_digit).collect();
-            let clause = format!("C{}", number.trim_start_matches('0'));
-            assert_eq!(clause, case.clause().as_str(), "{}", case.name());
+            let prefix = match case.clause().as_str().strip_prefix('C') {
+                Some(number) => format!("c{number:0>2}_"),
+                None => "typed_".to_owned(),
+            };
+            assert!(case.name().starts_with(&prefix), "{} should begin with {prefix}", case.name());
         }
     }
 }

@@ -48,7 +48,8 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// **C3 — Conditions.** Every [`Expect`] is judged against one state, the one before the batch,
 /// atomically with the writes. The first failing operation, in the order of the batch, gives the error, naming
 /// its key: `AlreadyExists`, `NotFound` (also for a revision of a record that does not exist) or
-/// `Conflict`; and nothing changes anywhere. [`Expect::judge`] is the whole table. A corrupt record counts as present, with
+/// `Conflict`; and nothing changes anywhere. One operation is judged wholly before the next: by its `Expect`, then its
+/// owner (C6), then its alias (C7), then the size of its cascade (C6). [`Expect::judge`] is the whole table. A corrupt record counts as present, with
 /// its revision; it can be replaced and deleted. The [`Effect`]s come in the order of the batch.
 ///
 /// **C4 — Revisions.** Two different stored values of a record have different revisions, whoever wrote them, also a
@@ -63,14 +64,15 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// **C6 — Ownership.** A record whose [owner](crate::Record::owner) does not exist once the batch is applied is
 /// refused with `NotFound`, naming the record ([`Error::owner_not_found`](crate::Error::owner_not_found)); so a flag and what it owns
 /// can be created by one batch, in any order. Deleting a flag deletes what it owns in the same
-/// commit, up to [`Limits::owned_per_delete`]; beyond it the commit is
+/// commit, up to [`Limits::owned_per_delete`], what has expired not counted; beyond it the commit is
 /// `Invalid`, [naming that limit](crate::Error::limit), and the typed API deletes the owned first. Writers of
 /// another library that race with it are excepted.
 ///
 /// **C7 — Aliases.** A flag's id is unique, and bound to the flag's key until the flag is deleted; a
 /// segment's name is unique, and may change. A put that breaks this, judged by what the batch leaves
-/// behind, is a `Conflict` naming the record ([`Error::alias_conflict`](crate::Error::alias_conflict)), whatever its `Expect`; so one batch can
-/// delete a record and give its alias to another, and two segments can swap names.
+/// behind, is a `Conflict` naming the record ([`Error::alias_conflict`](crate::Error::alias_conflict)), also where its `Expect` holds; so one batch can
+/// delete a record and give its alias to another, and two segments can swap names. Of two puts of one batch that claim
+/// the same alias the error names either.
 /// `list(Query::Alias)` finds the record. Enforced among records that this library wrote or met: what a writer of
 /// another library stored is adopted when it is first read.
 ///
@@ -96,7 +98,8 @@ pub type StorageHandle = Arc<dyn Storage>;
 ///
 /// **C14 — Outcomes.** `Unavailable` means certainly not applied; `Indeterminate` means that it may have
 /// been: handed to a connection and not answered. Reads are never `Indeterminate`. Every call ends within the
-/// backend's deadline (a listing: every item). No secret is ever in an error, a log or a `Debug`.
+/// backend's deadline (a listing: every item). After [`close`](Self::close) every call is `Closed`, also an empty one, and a listing that is being
+/// read ends there, with or without that error. No secret is ever in an error, a log or a `Debug`.
 ///
 /// **C15 — Limits.** Beyond the declared [`Limits`] a call is `Invalid` before anything is sent, naming
 /// the key and the limit; a key named twice in a batch is `Invalid`. [`Batch::prepare`] and

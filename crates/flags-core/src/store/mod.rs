@@ -70,7 +70,7 @@ impl FlagStore {
         Self { storage, clock: Arc::new(SystemClock), modify_deadline: DEFAULT_MODIFY_DEADLINE }
     }
 
-    /// Takes timestamps, and waits, by that clock.
+    /// Takes timestamps, and waits between retries, by that clock: one that stands still lets a conflict wait for ever.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }

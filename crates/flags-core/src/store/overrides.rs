@@ -72,7 +72,7 @@ impl FlagStore {
     }
 
     /// Creates or replaces an override, stamping `created_at` and `updated_at` where they are absent.
-    /// One that has already expired removes what is there.
+    /// One that has already expired removes what is there; the revision it comes back with is then that of nothing.
     ///
     /// # Errors
     ///
