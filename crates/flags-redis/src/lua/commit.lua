@@ -8,7 +8,7 @@
 --
 -- Answers one of
 --   {'ok', before, after, before, after, ...}   revisions by operation, '' for none
---   {'fail', op, reason}                        reason: exists, missing, stale, owner, alias
+--   {'fail', op, reason}                        reason: exists, missing, stale, owner, alias, limit
 --   {'type', key position}                      a key holds another type than it should
 --   {'need', now_ms, what, op, detail, ...}     nothing was written; the caller learns these and asks again
 
@@ -144,8 +144,9 @@ local function judge_cascade(index, op)
   if op.kind ~= 'flag' or not value(op.key) then return end
   local id = body(op.key, 'id')
   local cascade = op.cascade
-  if (cascade and cascade.id) ~= id then return need('cascade', index, id) end
+  if (cascade and cascade.id) ~= id then need('cascade', index, id) return end
   if not cascade then return end
+  if cascade.over then return 'limit' end
   cascade.going = {}
   for place, set in ipairs(cascade.sets) do
     local members
@@ -158,7 +159,7 @@ local function judge_cascade(index, op)
     for at, member in ipairs(set.members) do known[member] = set.first + at - 1 end
     for _, member in ipairs(members) do
       -- Membership counts, not size: one may have gone and another come.
-      if not known[member] then return need('cascade', index, id) end
+      if not known[member] then need('cascade', index, id) return end
     end
     cascade.going[place] = {members = set.kind == 'override' and set.members or members, known = known}
   end
@@ -168,13 +169,13 @@ for index, op in ipairs(ops) do
   local failure = judge_condition(index, op)
   if not failure and op.action == 'put' and op.owner then failure = judge_owner(index, op) end
   if not failure and op.action == 'put' and op.alias then failure = judge_alias(index, op) end
+  if not failure and op.action == 'delete' then failure = judge_cascade(index, op) end
   if failure then
     -- An earlier operation that is still undecided comes first.
     if #needs > 0 then break end
     return {'fail', index, failure}
   end
   if op.action ~= 'check' then judge_former(index, op) end
-  if op.action == 'delete' then judge_cascade(index, op) end
 end
 if #needs > 0 then
   table.insert(needs, 1, string.format('%.0f', now_ms))

@@ -1,7 +1,6 @@
 //! What a flag owns, read before the flag is deleted. The script checks that nothing was added since.
 
-use flags_core::storage::{Limit, Prepared};
-use flags_core::{Error, FlagId, Key, Kind, Result};
+use flags_core::{FlagId, Key, Kind, Result};
 
 use super::RedisStorage;
 use crate::error::from_useless;
@@ -18,16 +17,14 @@ pub(super) struct Cascade {
     pub(super) owner: Option<FlagId>,
     /// By kind: what the indexes name, as they name it.
     pub(super) sets: Vec<(Kind, Vec<String>)>,
+    /// How many records that would be, if they are more than one commit deletes.
+    pub(super) over: Option<usize>,
 }
 
 impl RedisStorage {
     /// Reads what the flags own: one round trip, and the scan for overrides of other writers. `deletes` are operation, flag
     /// id and the server's time.
-    pub(super) async fn read_cascades(
-        &self,
-        deletes: &[(usize, String, i64)],
-        ops: &[Prepared],
-    ) -> Result<Vec<Cascade>> {
+    pub(super) async fn read_cascades(&self, deletes: &[(usize, String, i64)]) -> Result<Vec<Cascade>> {
         let mut cascades = Vec::with_capacity(deletes.len());
         let mut commands = Vec::new();
         for (_, id, now_ms) in deletes {
@@ -44,7 +41,7 @@ impl RedisStorage {
                 });
                 sets.push((kind, Vec::new()));
             }
-            cascades.push(Cascade { id: id.clone(), owner, sets });
+            cascades.push(Cascade { id: id.clone(), owner, sets, over: None });
         }
         if !commands.is_empty() {
             let mut replies = self.read(&commands).await?.into_iter();
@@ -62,15 +59,16 @@ impl RedisStorage {
         if self.foreign == Foreign::Scan {
             self.add_scanned(&mut cascades).await?;
         }
-        let owned: usize = cascades.iter().flat_map(|cascade| &cascade.sets).map(|(_, set)| set.len()).sum();
-        let allowed = self.descriptor.limits().owned_per_delete;
-        match deletes.first() {
-            Some((op, ..)) if owned > allowed => {
-                let error = Error::over_limit(Limit::OwnedPerDelete, owned, allowed);
-                Err(error.with_key(ops[*op].key.clone()))
+        let mut owned = 0;
+        for cascade in &mut cascades {
+            owned += cascade.sets.iter().map(|(_, set)| set.len()).sum::<usize>();
+            if owned > self.descriptor.limits().owned_per_delete {
+                // The script refuses it in its turn: an earlier operation may fail for another reason.
+                cascade.sets.clear();
+                cascade.over = Some(owned);
             }
-            _ => Ok(cascades),
         }
+        Ok(cascades)
     }
 
     /// The overrides that are in no index.

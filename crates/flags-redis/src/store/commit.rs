@@ -2,7 +2,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use flags_core::storage::{Action, Batch, Effect, Prepared, Revision};
+use flags_core::storage::{Action, Batch, Effect, Limit, Prepared, Revision};
 use flags_core::{Alias, Error, ErrorKind, Key, Result};
 
 use super::RedisStorage;
@@ -28,14 +28,14 @@ impl RedisStorage {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        let mut learned = Learned::new(&ops, &self.known);
+        let mut learned = Learned::new(&ops, &self.known, self.descriptor.limits());
         for _ in 0..ROUNDS {
             let plan = Plan::new(&ops, &learned, &self.keyspace);
             let reply = COMMIT
                 .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
-            match answer(reply, &ops, &plan)? {
+            match answer(reply, &ops, &plan, &learned)? {
                 Answer::Done(effects) => {
                     self.remember(&ops, &learned);
                     return Ok(effects);
@@ -66,7 +66,7 @@ impl RedisStorage {
     }
 }
 
-fn answer(reply: Reply, ops: &[Prepared], plan: &Plan) -> Result<Answer> {
+fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Result<Answer> {
     let mut parts = reply.list().map_err(from_script)?.into_iter();
     let mut next = || parts.next().unwrap_or(Reply::Nil);
     match next().text().map_err(from_useless)?.as_str() {
@@ -81,7 +81,7 @@ fn answer(reply: Reply, ops: &[Prepared], plan: &Plan) -> Result<Answer> {
         "fail" => {
             let place = next().int().map_err(from_useless)?;
             let reason = next().text().map_err(from_useless)?;
-            Err(failure(&key_at(ops, place)?, &reason))
+            Err(failure(&key_at(ops, place)?, &reason, learned))
         }
         "type" => Err(wrong_type(next().int().map_err(from_useless)?, ops, plan)),
         "need" => {
@@ -111,13 +111,17 @@ pub(super) fn surprise() -> Error {
     Error::new(ErrorKind::Indeterminate, "the commit script answered what it never should; read back")
 }
 
-fn failure(key: &Key, reason: &str) -> Error {
+fn failure(key: &Key, reason: &str, learned: &Learned) -> Error {
     let key = key.clone();
     match reason {
         "exists" => Error::already_exists(key),
         "missing" => Error::not_found(key),
         "stale" => Error::conflict(key),
         "owner" => Error::owner_not_found(key),
+        "limit" => {
+            let owned = learned.cascades().find_map(|cascade| cascade.over).unwrap_or_default();
+            Error::over_limit(Limit::OwnedPerDelete, owned, learned.owned_per_delete).with_key(key)
+        }
         _ => Error::alias_conflict(key),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use flags_core::storage::{Action, Prepared};
+use flags_core::storage::{Action, Limits, Prepared};
 use flags_core::{Alias, FlagId, FlagKey, Key, Record, Result, Timestamp};
 
 use super::RedisStorage;
@@ -80,10 +80,11 @@ pub(super) struct Learned {
     /// By digest: whether the value is an override that has expired.
     pub(super) ghosts: HashMap<String, bool>,
     pub(super) unadopted: Vec<(Alias, Key)>,
+    pub(super) owned_per_delete: usize,
 }
 
 impl Learned {
-    pub(super) fn new(ops: &[Prepared], known: &Known) -> Self {
+    pub(super) fn new(ops: &[Prepared], known: &Known, limits: &Limits) -> Self {
         let mut owners = HashMap::new();
         let mut holders = vec![Vec::new(); ops.len()];
         for (op, holders) in ops.iter().zip(&mut holders) {
@@ -105,6 +106,7 @@ impl Learned {
             cascades: vec![None; ops.len()],
             ghosts: HashMap::new(),
             unadopted: known.unadopted(),
+            owned_per_delete: limits.owned_per_delete,
         }
     }
 
@@ -153,7 +155,7 @@ impl RedisStorage {
             }
         }
         if !cascading.is_empty() {
-            let cascades = self.read_cascades(&cascading, ops).await?;
+            let cascades = self.read_cascades(&cascading).await?;
             for ((op, ..), cascade) in cascading.into_iter().zip(cascades) {
                 learned.cascades[op] = Some(cascade);
             }

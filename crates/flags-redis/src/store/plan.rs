@@ -105,6 +105,7 @@ struct PlanFormer {
 #[derive(Serialize)]
 struct PlanCascade {
     id: String,
+    over: bool,
     sets: Vec<PlanSet>,
 }
 
@@ -294,7 +295,7 @@ impl Builder<'_> {
                 members: members.clone(),
             });
         }
-        PlanCascade { id: cascade.id.clone(), sets }
+        PlanCascade { id: cascade.id.clone(), over: cascade.over.is_some(), sets }
     }
 }
 
