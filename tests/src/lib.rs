@@ -1,1 +1,4 @@
-//! What the tests across crates share.
+//! What the tests across crates share: servers to run against, and a proxy that counts.
+
+pub mod proxy;
+pub mod server;

@@ -1,0 +1,116 @@
+//! Failures of drivers and answers of servers, mapped to the project's errors: once, here.
+
+use std::sync::Arc;
+
+use flags_core::{BoxError, Error, ErrorKind};
+
+use crate::reply::{ServerError, Useless};
+
+/// Why a driver has no answer. Says nothing of a client library's types.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Failure {
+    /// No connection: certainly not sent.
+    #[error("not connected")]
+    NotSent(#[source] Cause),
+    /// Handed to a connection, and not answered.
+    #[error("not answered")]
+    Unanswered(#[source] Cause),
+    /// The server refused the connection, in its own words.
+    #[error("refused")]
+    Refused(#[source] ServerError),
+    /// The store was closed.
+    #[error("closed")]
+    Closed,
+}
+
+/// What a client library, the operating system or a timer said.
+#[derive(Debug, Clone, thiserror::Error)]
+pub(crate) enum Cause {
+    #[error("no answer within {0:?}")]
+    Timeout(std::time::Duration),
+    #[error("cannot connect to {to}")]
+    Connect { to: String, source: Arc<BoxError> },
+    #[error("the connection broke")]
+    Broken(#[source] Arc<BoxError>),
+}
+
+/// What becomes of a call that was not answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Intent {
+    Read,
+    Write,
+}
+
+pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
+    match failure {
+        Failure::NotSent(cause) => Error::new(
+            ErrorKind::Unavailable,
+            "the server could not be reached, nothing was changed; check that it runs and that the URL is right",
+        )
+        .with_source(cause),
+        Failure::Unanswered(cause) => unanswered(intent).with_source(cause),
+        Failure::Refused(error) => from_server(error),
+        Failure::Closed => Error::closed(),
+    }
+}
+
+/// The call was given up after its deadline; `handed` says whether a connection had it.
+pub(crate) fn past_deadline(deadline: std::time::Duration, handed: bool) -> Error {
+    let error = if handed {
+        unanswered(Intent::Write)
+    } else {
+        Error::new(ErrorKind::Unavailable, "the server did not answer in time; nothing was changed")
+    };
+    error.with_source(Cause::Timeout(deadline))
+}
+
+fn unanswered(intent: Intent) -> Error {
+    match intent {
+        Intent::Read => {
+            Error::new(ErrorKind::Unavailable, "the server did not answer; check its load and the network")
+        }
+        Intent::Write => Error::new(
+            ErrorKind::Indeterminate,
+            "the server did not answer, and the commit may have been applied; read back before repeating it",
+        ),
+    }
+}
+
+pub(crate) fn from_useless(useless: Useless) -> Error {
+    match useless {
+        Useless::Server(error) => from_server(error),
+        Useless::Shape(shape) => Error::new(
+            ErrorKind::Unavailable,
+            "the server answers as Redis does not; check what the URL leads to",
+        )
+        .with_source(shape),
+    }
+}
+
+/// An error that the server answered: the command was not carried out.
+pub(crate) fn from_server(error: ServerError) -> Error {
+    let (kind, reason) = match error.code.as_str() {
+        _ if error.is_denial() => {
+            (ErrorKind::Denied, "the server refused this user; check the password and the user's permissions")
+        }
+        "READONLY" => (ErrorKind::Unavailable, "the server is a read-only replica; connect to its primary"),
+        "OOM" => (ErrorKind::Unavailable, "the server is out of memory; raise maxmemory or remove data"),
+        "MISCONF" => {
+            (ErrorKind::Unavailable, "the server cannot persist and refuses writes; look at its disk")
+        }
+        "LOADING" => (ErrorKind::Unavailable, "the server is still loading its data; try again"),
+        "BUSY" => (ErrorKind::Unavailable, "the server is busy with another script; try again"),
+        "NOREPLICAS" => (ErrorKind::Unavailable, "too few replicas follow the server; try again"),
+        "MASTERDOWN" => (ErrorKind::Unavailable, "the replica has lost its primary; try again"),
+        "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => {
+            (ErrorKind::Unsupported, "the server is part of a cluster, which this URL does not speak to")
+        }
+        // Not `Corrupt`, which in a listing stands for one record and is followed by the rest.
+        "WRONGTYPE" => (
+            ErrorKind::Unavailable,
+            "a key of this store holds another type; move the other data away or choose another prefix",
+        ),
+        _ => (ErrorKind::Unavailable, "the server refused the command; see the cause"),
+    };
+    Error::new(kind, reason).with_source(error)
+}

@@ -1,0 +1,231 @@
+//! The only place where a Redis key is built or parsed.
+//!
+//! Two layers share the prefix. The origin's keys, which other programs read: `flag:{key}`, `flags`,
+//! `override:{flag_id}:{type}:{id}`, `schedule:{id}`, `schedules`, `schedules:flag:{flag_id}`, and the like. And ours, which the
+//! origin never reads: `ids`, `overrides`, `overrides:flag:{flag_id}`, `rollout_phases`, `segment:{id}`, `segments`,
+//! `segment_names`, `meta` and short-lived `probe:{uuid}`. A record's key always begins with a namespace that ends in a
+//! colon, which no index key does, so a flag may have any name without hiding an index.
+
+use flags_core::{Alias, EntityId, EntityType, Error, ErrorKind, FlagId, FlagKey, Key, Kind, Result};
+use uuid::Uuid;
+
+/// The namespaces of records. A prefix that ends in one would put its keys among another store's records.
+const NAMESPACES: [&str; 6] =
+    ["flag:", "override:", "schedule:", "time_schedule:", "rollout_phase:", "segment:"];
+
+/// The keys under one prefix.
+#[derive(Debug, Clone)]
+pub(crate) struct Keyspace {
+    prefix: String,
+}
+
+impl Keyspace {
+    /// Checks the prefix: see [`RedisBuilder::prefix`](crate::RedisBuilder::prefix).
+    pub(crate) fn new(prefix: impl Into<String>) -> Result<Self> {
+        let prefix = prefix.into();
+        let refuse = |reason| Err(Error::new(ErrorKind::Invalid, reason).with_field("prefix"));
+        if prefix.contains(['*', '?', '[', ']', '\\']) {
+            return refuse(
+                "the prefix holds one of * ? [ ] \\, which patterns treat specially; leave it out",
+            );
+        }
+        if prefix.contains("{}") {
+            return refuse(
+                "the prefix holds an empty hash tag {}, which no cluster honours; put a name in it",
+            );
+        }
+        if prefix.len() > 255 {
+            return refuse("the prefix is longer than 255 bytes");
+        }
+        // `ff:flag:` is among the flags of `ff:`; `feature_flag:` is a name of its own.
+        let nested = |space: &&str| prefix == **space || prefix.ends_with(&format!(":{space}"));
+        if NAMESPACES.iter().any(nested) {
+            return refuse(
+                "the prefix ends in the name of a kind of record, so that its keys would be records of the store \
+                 with the shorter prefix; choose another last part",
+            );
+        }
+        Ok(Self { prefix })
+    }
+
+    /// The key of a record's JSON.
+    pub(crate) fn record(&self, key: &Key) -> String {
+        format!("{}{}{}", self.prefix, namespace(key.kind()), member(key))
+    }
+
+    /// `namespace*`, as `SORT ... GET` wants it. The prefix holds no `*`, so this one is the first.
+    pub(crate) fn sort_pattern(&self, kind: Kind) -> String {
+        format!("{}{}*", self.prefix, namespace(kind))
+    }
+
+    /// The index of every record of a kind: a sorted set by expiry of overrides, a set of the others.
+    pub(crate) fn all(&self, kind: Kind) -> String {
+        format!("{}{}", self.prefix, index(kind))
+    }
+
+    /// The index of a flag's records of a kind.
+    pub(crate) fn owned(&self, kind: Kind, owner: FlagId) -> String {
+        format!("{}{}:flag:{owner}", self.prefix, index(kind))
+    }
+
+    /// The hash from aliases to the names of their records. A hint: whoever follows it checks the record.
+    pub(crate) fn aliases(&self, kind: Kind) -> String {
+        let name = if kind == Kind::Segment { "segment_names" } else { "ids" };
+        format!("{}{name}", self.prefix)
+    }
+
+    /// The hash that says that a store was initialised here.
+    pub(crate) fn marker(&self) -> String {
+        format!("{}meta", self.prefix)
+    }
+
+    /// A key that nobody else uses, for proving permissions.
+    pub(crate) fn scratch(&self, name: &str) -> String {
+        format!("{}probe:{}:{name}", self.prefix, Uuid::new_v4())
+    }
+
+    /// The `SCAN` pattern of overrides, of one flag or of all.
+    pub(crate) fn override_pattern(&self, owner: Option<FlagId>) -> String {
+        let namespace = namespace(Kind::Override);
+        match owner {
+            Some(owner) => format!("{}{namespace}{owner}:*", escape(&self.prefix)),
+            None => format!("{}{namespace}*", escape(&self.prefix)),
+        }
+    }
+
+    /// The record that a member of an index of that kind names. `None` where it names none.
+    pub(crate) fn parse_member(kind: Kind, member: &[u8]) -> Option<Key> {
+        let member = std::str::from_utf8(member).ok()?;
+        match kind {
+            Kind::Flag => FlagKey::new(member).ok().map(Key::Flag),
+            Kind::Override => {
+                let mut parts = member.splitn(3, ':');
+                let owner = parts.next()?;
+                let parsed: FlagId = owner.parse().ok()?;
+                // Another spelling of the id is another Redis key, and no record of ours or the origin's.
+                let entity_type = EntityType::new(parts.next()?).ok()?;
+                let entity_id = EntityId::new(parts.next()?).ok()?;
+                (parsed.to_string() == owner).then_some(Key::Override(parsed, entity_type, entity_id))
+            }
+            Kind::ScheduledChange => member.parse().ok().map(Key::ScheduledChange),
+            Kind::TimeSchedule => member.parse().ok().map(Key::TimeSchedule),
+            Kind::RolloutPhase => member.parse().ok().map(Key::RolloutPhase),
+            Kind::Segment => member.parse().ok().map(Key::Segment),
+            _ => None,
+        }
+    }
+
+    /// The override whose JSON is under that Redis key.
+    pub(crate) fn parse_override(&self, redis_key: &[u8]) -> Option<Key> {
+        let member = redis_key
+            .strip_prefix(self.prefix.as_bytes())?
+            .strip_prefix(namespace(Kind::Override).as_bytes())?;
+        Self::parse_member(Kind::Override, member)
+    }
+}
+
+/// What stands for a record in the indexes of its kind, and after its namespace.
+pub(crate) fn member(key: &Key) -> String {
+    match key {
+        Key::Flag(key) => key.to_string(),
+        Key::Override(owner, entity_type, entity_id) => format!("{owner}:{entity_type}:{entity_id}"),
+        Key::ScheduledChange(id) => id.to_string(),
+        Key::TimeSchedule(id) => id.to_string(),
+        Key::RolloutPhase(id) => id.to_string(),
+        Key::Segment(id) => id.to_string(),
+        // A kind that this version does not know has a text form nevertheless.
+        other => other.to_string(),
+    }
+}
+
+/// The field of the alias hash.
+pub(crate) fn alias_field(alias: &Alias) -> String {
+    match alias {
+        Alias::FlagId(id) => id.to_string(),
+        Alias::SegmentName(name) => name.to_string(),
+        other => other.to_string(),
+    }
+}
+
+const fn namespace(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "flag:",
+        Kind::Override => "override:",
+        Kind::ScheduledChange => "schedule:",
+        Kind::TimeSchedule => "time_schedule:",
+        Kind::RolloutPhase => "rollout_phase:",
+        Kind::Segment => "segment:",
+        _ => "record:",
+    }
+}
+
+const fn index(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Flag => "flags",
+        Kind::Override => "overrides",
+        Kind::ScheduledChange => "schedules",
+        Kind::TimeSchedule => "time_schedules",
+        Kind::RolloutPhase => "rollout_phases",
+        Kind::Segment => "segments",
+        _ => "records",
+    }
+}
+
+/// The text as a pattern that matches it alone.
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if matches!(c, '*' | '?' | '[' | ']' | '\\' | '^' | '-') {
+            escaped.push('\\');
+        }
+        escaped.push(c);
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keyspace() -> Keyspace {
+        Keyspace::new("ff:").unwrap()
+    }
+
+    #[test]
+    fn keys_are_the_origins() {
+        let id: FlagId = "6f1d2c3b-0000-4000-8000-000000000001".parse().unwrap();
+        let flag = Key::Flag(FlagKey::new("a:*{}").unwrap());
+        assert_eq!(keyspace().record(&flag), "ff:flag:a:*{}");
+        let key = Key::Override(id, EntityType::new("user").unwrap(), EntityId::new("a:b").unwrap());
+        assert_eq!(keyspace().record(&key), format!("ff:override:{id}:user:a:b"));
+        assert_eq!(keyspace().parse_override(keyspace().record(&key).as_bytes()), Some(key));
+        assert_eq!(keyspace().all(Kind::ScheduledChange), "ff:schedules");
+        assert_eq!(keyspace().owned(Kind::RolloutPhase, id), format!("ff:rollout_phases:flag:{id}"));
+    }
+
+    #[test]
+    fn prefixes_that_would_mix_stores_up_are_refused() {
+        for prefix in
+            ["a*", "a?", "a[b]", "a\\", "{}:", "ff:flag:", "flag:", "x:override:", "x:time_schedule:"]
+        {
+            assert_eq!(Keyspace::new(prefix).unwrap_err().kind(), ErrorKind::Invalid, "{prefix}");
+        }
+        for prefix in ["", "feature_flags:", "feature_flag:", "ff:x:", "{ff}:", "a-b^c", "a b"] {
+            assert!(Keyspace::new(prefix).is_ok(), "{prefix}");
+        }
+    }
+
+    #[test]
+    fn patterns_match_the_prefix_alone() {
+        let keyspace = Keyspace::new("a-b^").unwrap();
+        assert_eq!(keyspace.override_pattern(None), "a\\-b\\^override:*");
+    }
+
+    #[test]
+    fn foreign_text_is_no_record() {
+        for member in ["", "no-uuid:user:1", "6F1D2C3B-0000-4000-8000-000000000001:user:1"] {
+            assert_eq!(Keyspace::parse_member(Kind::Override, member.as_bytes()), None, "{member}");
+        }
+        assert_eq!(Keyspace::parse_member(Kind::Flag, b"\xff"), None);
+    }
+}

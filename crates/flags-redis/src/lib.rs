@@ -1,0 +1,54 @@
+//! Feature flags in Redis or Valkey.
+//!
+//! The keys and values are those of Python's `litestar-flags`, so that services in both languages
+//! share one Redis, live, in both directions. What it lacks is added beside them: every commit is
+//! atomic and conditional, an override expires to the millisecond, and deleting a flag deletes what it owns.
+//!
+//! ```no_run
+//! # async fn example() -> flags_core::Result<()> {
+//! use flags_redis::RedisStorage;
+//!
+//! let storage = RedisStorage::builder("redis://localhost/?prefix=feature_flags:")?
+//!     .deadline(std::time::Duration::from_secs(1))
+//!     .open()
+//!     .await?;
+//! # drop(storage);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # URLs
+//!
+//! `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `redis+unix:///path/to/socket?db=0`; the
+//! parameters are listed at [`RedisStorage::builder`].
+//!
+//! # What it needs
+//!
+//! Redis 6.2 or Valkey 7.2, standalone. An ACL user needs the keys and commands of [`RedisBuilder::open`]. The store keeps
+//! working without keyspace notifications, modules or any setting of the server; a server that evicts keys
+//! (`maxmemory-policy` other than `noeviction`) may evict flags, and [`health`](flags_core::Storage::health) says so.
+//!
+//! # Module map
+//!
+//! | module | what |
+//! |---|---|
+//! | `keyspace` | the only place where a Redis key is built or parsed |
+//! | `options`, `url` | how to connect |
+//! | `store` | the [`Storage`](flags_core::Storage) trait over commands |
+//! | `script`, `lua/` | what runs inside the server |
+//! | `driver` | commands over a client library |
+
+// Without a driver nothing of it is used; the build says so when a store is opened.
+#![cfg_attr(not(feature = "redis-rs"), allow(dead_code))]
+
+mod driver;
+mod error;
+mod keyspace;
+mod options;
+mod reply;
+mod script;
+mod store;
+mod url;
+
+pub use options::{Foreign, RedisBuilder};
+pub use store::RedisStorage;

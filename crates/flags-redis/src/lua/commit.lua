@@ -1,0 +1,292 @@
+-- Applies a batch: judges everything against one state, then writes everything.
+--
+-- Redis does not roll a script back, so nothing may fail after the first write: the types of all keys
+-- that are written are checked first, and opening a store has proved that each command is permitted.
+--
+-- KEYS: every key that is read or written. ARGV[1]: the plan, as JSON; positions in it count from 1.
+-- ARGV[2..]: values, opaque bytes that are never decoded to be stored again. See plan.rs for the plan.
+--
+-- Answers one of
+--   {'ok', before, after, before, after, ...}   revisions by operation, '' for none
+--   {'fail', op, reason}                        reason: exists, missing, stale, owner, alias, limit
+--   {'type', key position}                      a key holds another type than it should
+--   {'need', now_ms, what, op, detail, ...}     nothing was written; the caller learns these and asks again
+
+-- Redis before 7 replicates scripts by their text unless told otherwise, and this one reads the time.
+if redis.replicate_commands then redis.replicate_commands() end
+
+local plan = cjson.decode(ARGV[1])
+local ops = plan.ops
+local time = redis.call('TIME')
+local now_us = tonumber(time[1]) * 1000000 + tonumber(time[2])
+local now_ms = math.floor(now_us / 1000)
+
+local letters = {string = 't', set = 's', zset = 'z', hash = 'h'}
+for position = 1, #plan.types do
+  local want = plan.types:sub(position, position)
+  if want ~= '-' then
+    local is = redis.call('TYPE', KEYS[position]).ok
+    if is ~= 'none' and letters[is] ~= want then return {'type', position} end
+  end
+end
+
+local values, bodies, revisions = {}, {}, {}
+
+local function value(position)
+  if values[position] == nil then values[position] = redis.call('GET', KEYS[position]) end
+  return values[position]
+end
+
+-- A member of the stored JSON. One that cannot be read is never a match for anything.
+local function body(position, member)
+  if bodies[position] == nil then
+    local raw = value(position)
+    local fine, decoded = false, nil
+    if raw then fine, decoded = pcall(cjson.decode, raw) end
+    bodies[position] = (fine and type(decoded) == 'table') and decoded or false
+  end
+  local text = bodies[position] and bodies[position][member]
+  if type(text) ~= 'string' then return nil end
+  return member == 'name' and text or text:lower()
+end
+
+local needs = {}
+local function need(what, op, detail)
+  needs[#needs + 1] = what
+  needs[#needs + 1] = op
+  needs[#needs + 1] = detail or ''
+end
+
+-- The revision of what an operation finds. An override of another writer may have expired without a time to
+-- live; the caller, who can read its `expires_at`, is asked once for each such value.
+local function current(index, op)
+  local raw = value(op.key)
+  if not raw then return '' end
+  if revisions[op.key] == nil then
+    local sha = redis.sha1hex(raw)
+    revisions[op.key] = sha
+    if op.kind == 'override' and raw:find('"expires_at"%s*:%s*"') and redis.call('PTTL', KEYS[op.key]) == -1 then
+      local verdict = plan.ghosts[sha]
+      if verdict == nil then need('ghost', index, raw) end
+      if verdict then revisions[op.key] = '' end
+    end
+  end
+  return revisions[op.key]
+end
+
+-- What the batch leaves behind of the records it names: false where deleted, else the alias.
+local fate = {flag = {}, segment = {}}
+local ids = {}
+for _, op in ipairs(ops) do
+  if op.action == 'delete' and fate[op.kind] then fate[op.kind][op.member] = false end
+  if op.action == 'put' and op.alias then
+    fate[op.kind][op.member] = op.alias.name
+    if op.kind == 'flag' then ids[op.alias.name] = true end
+  end
+end
+
+local function judge_condition(index, op)
+  local found = current(index, op)
+  if op.expect == 'absent' and found ~= '' then return 'exists' end
+  if op.expect == 'present' or op.expect == 'revision' then
+    if found == '' then return 'missing' end
+    if op.expect == 'revision' and found ~= op.revision then return 'stale' end
+  end
+end
+
+local function judge_owner(index, op)
+  local owner = op.owner
+  if ids[owner.id] then return end
+  if owner.missing then return 'owner' end
+  if not owner.key then
+    need('owner', index, redis.call('HGET', KEYS[owner.hash], owner.id) or '')
+  elseif fate.flag[owner.member] ~= nil then
+    -- Deleted by the batch, or about to bear another id.
+    return 'owner'
+  elseif body(owner.key, 'id') ~= owner.id then
+    need('owner', index, '')
+  end
+end
+
+local claimed = {}
+local function judge_alias(index, op)
+  local alias = op.alias
+  local claim = op.kind .. ':' .. alias.name
+  if claimed[claim] then return 'alias' end
+  claimed[claim] = true
+  if op.kind == 'flag' then
+    -- A flag keeps its id for life.
+    local bound = body(op.key, 'id')
+    if bound and bound ~= alias.name then return 'alias' end
+  end
+  local known = {[op.member] = true}
+  for _, holder in ipairs(alias.holders) do
+    -- What the batch itself names is judged by what it leaves behind.
+    if holder.key and holder.member ~= op.member and fate[op.kind][holder.member] == nil
+      and body(holder.key, alias.field) == alias.name then
+      return 'alias'
+    end
+    known[holder.member] = true
+  end
+  local hint = redis.call('HGET', KEYS[alias.hash], alias.name)
+  if hint and not known[hint] and fate[op.kind][hint] == nil then need('holder', index, hint) end
+end
+
+-- The flag that owned the record before: its index has to let go of it.
+local function judge_former(index, op)
+  if not op.owned or op.kind == 'override' then return end
+  local former = body(op.key, 'flag_id')
+  if not former or (op.owner and op.owner.id == former) then return end
+  if not (op.former and op.former.id == former) then need('former', index, former) end
+end
+
+local function judge_cascade(index, op)
+  if op.kind ~= 'flag' or not value(op.key) then return end
+  local id = body(op.key, 'id')
+  local cascade = op.cascade
+  if (cascade and cascade.id) ~= id then need('cascade', index, id) return end
+  if not cascade then return end
+  if cascade.over then return 'limit' end
+  cascade.going = {}
+  for place, set in ipairs(cascade.sets) do
+    local members
+    if set.kind == 'override' then
+      members = redis.call('ZRANGEBYSCORE', KEYS[set.key], string.format('%.0f', now_ms), '+inf')
+    else
+      members = redis.call('SMEMBERS', KEYS[set.key])
+    end
+    local known = {}
+    for at, member in ipairs(set.members) do known[member] = set.first + at - 1 end
+    for _, member in ipairs(members) do
+      -- Membership counts, not size: one may have gone and another come.
+      if not known[member] then need('cascade', index, id) return end
+    end
+    cascade.going[place] = {members = set.kind == 'override' and set.members or members, known = known}
+  end
+end
+
+for index, op in ipairs(ops) do
+  local failure = judge_condition(index, op)
+  if not failure and op.action == 'put' and op.owner then failure = judge_owner(index, op) end
+  if not failure and op.action == 'put' and op.alias then failure = judge_alias(index, op) end
+  if not failure and op.action == 'delete' then failure = judge_cascade(index, op) end
+  if failure then
+    -- An earlier operation that is still undecided comes first.
+    if #needs > 0 then break end
+    return {'fail', index, failure}
+  end
+  if op.action ~= 'check' then judge_former(index, op) end
+end
+if #needs > 0 then
+  table.insert(needs, 1, string.format('%.0f', now_ms))
+  table.insert(needs, 1, 'need')
+  return needs
+end
+
+-- From here on everything is decided, and only writes follow.
+
+local gone = {}
+
+local function forget_alias(op)
+  if not op.alias then return end
+  local old = body(op.key, op.alias.field)
+  -- The hint may name another record by now.
+  if old and redis.call('HGET', KEYS[op.alias.hash], old) == op.member then
+    redis.call('HDEL', KEYS[op.alias.hash], old)
+  end
+end
+
+local function remove(op)
+  redis.call('DEL', KEYS[op.key])
+  for _, position in ipairs(op.sets) do
+    redis.call(op.kind == 'override' and 'ZREM' or 'SREM', KEYS[position], op.member)
+  end
+  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  forget_alias(op)
+end
+
+-- Many at once: a cascade of thousands would otherwise keep other clients waiting.
+local function in_portions(list, command)
+  for from = 1, #list, 1000 do command(unpack(list, from, math.min(from + 999, #list))) end
+end
+
+local function remove_owned(cascade)
+  for place, set in ipairs(cascade.sets) do
+    local going = cascade.going[place]
+    local keys, members = {}, {}
+    for _, member in ipairs(going.members) do
+      local position = going.known[member]
+      -- The index of another writer may list what another flag owns by now.
+      local keeps = false
+      if set.kind ~= 'override' then
+        local fine = pcall(value, position)
+        local owner = fine and body(position, 'flag_id')
+        keeps = owner and owner ~= cascade.id
+      end
+      if not keeps then
+        keys[#keys + 1] = KEYS[position]
+        members[#members + 1] = member
+        gone[KEYS[position]] = true
+      end
+    end
+    local leave = set.kind == 'override' and 'ZREM' or 'SREM'
+    in_portions(keys, function(...) redis.call('DEL', ...) end)
+    in_portions(members, function(...) redis.call(leave, KEYS[set.all], ...) end)
+    redis.call('DEL', KEYS[set.key])
+  end
+end
+
+for _, op in ipairs(ops) do
+  if op.action == 'delete' then
+    if op.cascade then remove_owned(op.cascade) end
+    remove(op)
+  elseif op.action == 'put' then
+    -- Every alias is given up before any is taken, so that two records can swap theirs.
+    forget_alias(op)
+  end
+end
+
+local function put(op)
+  if not op.pxat then
+    redis.call('SET', KEYS[op.key], ARGV[op.value])
+  else
+    redis.call('SET', KEYS[op.key], ARGV[op.value], 'PXAT', string.format('%.0f', op.pxat))
+  end
+  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  for _, position in ipairs(op.sets) do
+    if op.kind == 'override' then
+      redis.call('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
+      -- What has expired leaves no other trace to clean up by.
+      redis.call('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
+    else
+      redis.call('SADD', KEYS[position], op.member)
+    end
+  end
+  if op.alias then redis.call('HSET', KEYS[op.alias.hash], op.alias.name, op.member) end
+end
+
+local answer = {'ok'}
+for _, op in ipairs(ops) do
+  local before, after = revisions[op.key] or '', ''
+  if op.action == 'put' and op.expires and op.expires <= now_us then
+    remove(op)
+  elseif op.action == 'put' then
+    put(op)
+    after = redis.sha1hex(ARGV[op.value])
+  elseif op.action == 'check' and not gone[KEYS[op.key]] then
+    after = before
+  end
+  answer[#answer + 1] = before
+  answer[#answer + 1] = after
+end
+for _, op in ipairs(ops) do
+  -- A flag of another writer, just found to be the owner.
+  if op.owner and op.owner.adopt and fate.flag[op.owner.member] == nil then
+    redis.call('HSET', KEYS[op.owner.hash], op.owner.id, op.owner.member)
+  end
+end
+for _, hint in ipairs(plan.adopt) do
+  -- The batch itself has had the last word on what it names.
+  if fate[hint.kind][hint.member] == nil then redis.call('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
+end
+return answer

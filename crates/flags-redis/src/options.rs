@@ -1,0 +1,169 @@
+//! [`RedisBuilder`]: how to connect, and what the store assumes.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flags_core::{Error, ErrorKind, Result};
+
+use crate::keyspace::Keyspace;
+use crate::store::RedisStorage;
+
+/// The prefix of the origin.
+const PREFIX: &str = "feature_flags:";
+
+/// Whether programs of the origin write to the same store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub enum Foreign {
+    /// They may: their overrides, which are in no index, are found by scanning the keys.
+    #[default]
+    Scan,
+    /// They do not: the indexes are complete, and listings and deletes of flags need no scan.
+    Index,
+}
+
+/// Where the server is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Address {
+    Tcp { host: String, port: u16, tls: bool },
+    Unix(PathBuf),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Unix(path) => write!(f, "{}", path.display()),
+        }
+    }
+}
+
+/// Text that no log shows.
+#[derive(Clone)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    pub(crate) fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    pub(crate) fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) address: Address,
+    pub(crate) db: i64,
+    pub(crate) username: Option<String>,
+    pub(crate) password: Option<Secret>,
+    pub(crate) ca: Option<Vec<u8>>,
+    pub(crate) prefix: String,
+    pub(crate) foreign: Foreign,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) command_timeout: Duration,
+    pub(crate) deadline: Duration,
+}
+
+impl Options {
+    pub(crate) fn new(address: Address) -> Self {
+        Self {
+            address,
+            db: 0,
+            username: None,
+            password: None,
+            ca: None,
+            prefix: PREFIX.to_owned(),
+            foreign: Foreign::default(),
+            connect_timeout: Duration::from_millis(250),
+            command_timeout: Duration::from_secs(1),
+            deadline: Duration::from_secs(2),
+        }
+    }
+}
+
+/// Opens a [`RedisStorage`]. `Debug` shows no password.
+#[derive(Debug, Clone)]
+#[must_use]
+pub struct RedisBuilder {
+    options: Options,
+}
+
+impl RedisBuilder {
+    pub(crate) fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// What every key begins with; `feature_flags:` unless said otherwise, as in the origin.
+    ///
+    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash or an empty hash tag `{}`, that is longer than
+    /// 255 bytes, or whose last part is the name of a kind of record (`ff:flag:`): its keys would lie among the records of the
+    /// store under `ff:`. An empty prefix is allowed, and wants a database of its own.
+    pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
+        self.options.prefix = prefix.into();
+        self
+    }
+
+    /// Whether programs of the origin write to the same store.
+    pub fn foreign(mut self, foreign: Foreign) -> Self {
+        self.options.foreign = foreign;
+        self
+    }
+
+    /// The password, and the ACL user where there is one; better than in a URL.
+    pub fn credentials(mut self, username: Option<&str>, password: impl Into<String>) -> Self {
+        self.options.username = username.map(str::to_owned);
+        self.options.password = Some(Secret::new(password));
+        self
+    }
+
+    /// The certificate authorities to trust under `rediss://`, as PEM, instead of the public ones.
+    pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.options.ca = Some(pem.into());
+        self
+    }
+
+    /// How long one attempt to connect may take; 250 ms unless said otherwise.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.options.connect_timeout = timeout;
+        self
+    }
+
+    /// How long one command may take; 1 s unless said otherwise. After two in a row the connection is made anew.
+    pub fn command_timeout(mut self, timeout: Duration) -> Self {
+        self.options.command_timeout = timeout;
+        self
+    }
+
+    /// How long a whole call may take, connecting and all round trips included; of a listing, each item. 2 s unless said otherwise.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.options.deadline = deadline;
+        self
+    }
+
+    /// Connects, proves that every command the store needs is permitted, and marks the store as initialised.
+    ///
+    /// Must be called within a tokio runtime; the connection lives in it.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for options that cannot be, `Unavailable` when the server cannot be reached, `Denied`
+    /// when it refuses the user or a command, which the error names.
+    pub async fn open(self) -> Result<RedisStorage> {
+        if self.options.deadline.is_zero() {
+            return Err(
+                Error::new(ErrorKind::Invalid, "a deadline of zero leaves no time").with_field("deadline")
+            );
+        }
+        let keyspace = Keyspace::new(self.options.prefix.clone())?;
+        RedisStorage::open_with(self.options, keyspace).await
+    }
+}

@@ -1,0 +1,156 @@
+//! Committing: one script, asked again with what it turns out to need.
+
+use std::sync::atomic::AtomicBool;
+
+use flags_core::storage::{Action, Batch, Effect, Limit, Prepared, Revision};
+use flags_core::{Alias, Error, ErrorKind, Key, Result};
+
+use super::RedisStorage;
+use super::need::{Learned, Need};
+use super::plan::Plan;
+use crate::driver::Access;
+use crate::error::{Intent, from_failure, from_useless};
+use crate::reply::{Reply, ServerError, Useless};
+use crate::script::COMMIT;
+
+/// How often a commit starts over, while others keep changing what it depends on.
+const ROUNDS: usize = 16;
+
+/// What the script answered.
+enum Answer {
+    Done(Vec<Effect>),
+    Needs(Vec<Need>),
+}
+
+impl RedisStorage {
+    pub(super) async fn commit_batch(&self, batch: Batch, handed: &AtomicBool) -> Result<Vec<Effect>> {
+        let ops = batch.prepare(self.descriptor.limits())?;
+        if ops.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut learned = Learned::new(&ops, &self.known, self.descriptor.limits());
+        for _ in 0..ROUNDS {
+            let plan = Plan::new(&ops, &learned, &self.keyspace);
+            let reply = COMMIT
+                .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
+                .await
+                .map_err(|failure| from_failure(failure, Intent::Write))?;
+            match answer(reply, &ops, &plan, &learned)? {
+                Answer::Done(effects) => {
+                    self.remember(&ops, &learned);
+                    return Ok(effects);
+                }
+                Answer::Needs(needs) => self.learn(&mut learned, needs, &ops).await?,
+            }
+        }
+        Err(Error::new(
+            ErrorKind::Unavailable,
+            "other writers kept changing what this commit depends on; nothing was changed, try again",
+        ))
+    }
+
+    fn remember(&self, ops: &[Prepared], learned: &Learned) {
+        learned.adopted().for_each(|(alias, key)| self.known.stored(alias, key));
+        for cascade in learned.cascades() {
+            if let Some(id) = cascade.owner {
+                self.known.forget(&Alias::FlagId(id));
+            }
+        }
+        for op in ops {
+            if let Action::Put { record, .. } = &op.action
+                && let Some(alias) = record.alias()
+            {
+                self.known.stored(alias, op.key.clone());
+            }
+        }
+    }
+}
+
+fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Result<Answer> {
+    let mut parts = reply.list().map_err(from_script)?.into_iter();
+    let mut next = || parts.next().unwrap_or(Reply::Nil);
+    match next().text().map_err(from_useless)?.as_str() {
+        "ok" => {
+            let mut effects = Vec::with_capacity(ops.len());
+            for _ in ops {
+                let before = revision(next())?;
+                effects.push(Effect::new(before, revision(next())?));
+            }
+            Ok(Answer::Done(effects))
+        }
+        "fail" => {
+            let place = next().int().map_err(from_useless)?;
+            let reason = next().text().map_err(from_useless)?;
+            Err(failure(&key_at(ops, place)?, &reason, learned))
+        }
+        "type" => Err(wrong_type(next().int().map_err(from_useless)?, ops, plan)),
+        "need" => {
+            let now_ms = next().int().map_err(from_useless)?;
+            let mut needs = Vec::new();
+            let rest: Vec<Reply> = parts.collect();
+            for need in rest.chunks_exact(3) {
+                needs.push(Need::read(need, now_ms, ops.len())?);
+            }
+            Ok(Answer::Needs(needs))
+        }
+        _ => Err(surprise()),
+    }
+}
+
+fn revision(reply: Reply) -> Result<Option<Revision>> {
+    let text = reply.text().map_err(from_useless)?;
+    Ok((!text.is_empty()).then(|| Revision::new(text)))
+}
+
+fn key_at(ops: &[Prepared], place: i64) -> Result<Key> {
+    let op = usize::try_from(place).ok().and_then(|place| ops.get(place.checked_sub(1)?));
+    op.map(|op| op.key.clone()).ok_or_else(surprise)
+}
+
+pub(super) fn surprise() -> Error {
+    Error::new(ErrorKind::Indeterminate, "the commit script answered what it never should; read back")
+}
+
+fn failure(key: &Key, reason: &str, learned: &Learned) -> Error {
+    let key = key.clone();
+    match reason {
+        "exists" => Error::already_exists(key),
+        "missing" => Error::not_found(key),
+        "stale" => Error::conflict(key),
+        "owner" => Error::owner_not_found(key),
+        "limit" => {
+            let owned = learned.cascades().find_map(|cascade| cascade.over).unwrap_or_default();
+            Error::over_limit(Limit::OwnedPerDelete, owned, learned.owned_per_delete).with_key(key)
+        }
+        _ => Error::alias_conflict(key),
+    }
+}
+
+/// A record's key, or an index's, holds a list or the like: somebody else's data.
+fn wrong_type(position: i64, ops: &[Prepared], plan: &Plan) -> Error {
+    let name = usize::try_from(position).ok().and_then(|position| plan.keys.get(position.checked_sub(1)?));
+    let name = name.map_or("", String::as_str);
+    let error = Error::new(
+        ErrorKind::Corrupt,
+        format!("the Redis key {name:?} holds another type than it should; move the other data away"),
+    );
+    match ops.iter().zip(&plan.records).find(|(_, record)| record.as_str() == name) {
+        Some((op, _)) => error.with_key(op.key.clone()),
+        None => error,
+    }
+}
+
+/// An error of a script arrives in the words of the script: before its first write, since that is where errors can be.
+fn from_script(useless: Useless) -> Error {
+    match useless {
+        // Redis before 7 wraps the error of a command: "ERR Error running script (call to f_...): @user_script:8: -OOM command ...".
+        Useless::Server(error) if error.code == "ERR" => {
+            let inner = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "WRONGTYPE", "NOPERM"]
+                .into_iter()
+                .find(|code| error.message.contains(&format!("-{code} ")));
+            let code = inner.unwrap_or("ERR");
+            from_useless(ServerError::new(code, &error.message).into())
+        }
+        other => from_useless(other),
+    }
+}

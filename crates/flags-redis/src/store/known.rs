@@ -1,0 +1,85 @@
+//! [`Known`]: which record an alias belongs to, as far as this handle has seen.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use flags_core::{Alias, FlagId, FlagKey, Key, Record};
+
+/// How many aliases are remembered.
+const CAPACITY: usize = 10_000;
+/// How many records of other writers one commit adopts at most.
+const ADOPTED_AT_ONCE: usize = 64;
+
+/// A bounded memory from aliases to keys. Nothing is decided by it: whoever uses it has the script check the record itself.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    seen: Mutex<Seen>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    keys: HashMap<Alias, Key>,
+    /// Read here, and perhaps not in the store's own hashes.
+    unadopted: HashMap<Alias, Key>,
+}
+
+impl Known {
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn get(&self, alias: &Alias) -> Option<Key> {
+        self.seen().keys.get(alias).cloned()
+    }
+
+    pub(super) fn flag(&self, id: FlagId) -> Option<FlagKey> {
+        match self.get(&Alias::FlagId(id)) {
+            Some(Key::Flag(key)) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// A record was read: if its alias was not seen before, the next commit tells the store of it (C7).
+    pub(super) fn met(&self, record: &Record) {
+        if let Some(alias) = record.alias() {
+            let (key, mut seen) = (record.key(), self.seen());
+            if seen.keys.get(&alias) != Some(&key) {
+                if seen.unadopted.len() < CAPACITY {
+                    seen.unadopted.insert(alias.clone(), key.clone());
+                }
+                seen.insert(alias, key);
+            }
+        }
+    }
+
+    /// The store itself knows of this record.
+    pub(super) fn stored(&self, alias: Alias, key: Key) {
+        let mut seen = self.seen();
+        seen.unadopted.remove(&alias);
+        seen.insert(alias, key);
+    }
+
+    pub(super) fn forget(&self, alias: &Alias) {
+        let mut seen = self.seen();
+        seen.keys.remove(alias);
+        seen.unadopted.remove(alias);
+    }
+
+    /// Some of the records that the next commit should tell the store of.
+    pub(super) fn unadopted(&self) -> Vec<(Alias, Key)> {
+        let seen = self.seen();
+        seen.unadopted.iter().take(ADOPTED_AT_ONCE).map(|(alias, key)| (alias.clone(), key.clone())).collect()
+    }
+}
+
+impl Seen {
+    fn insert(&mut self, alias: Alias, key: Key) {
+        if self.keys.len() >= CAPACITY
+            && !self.keys.contains_key(&alias)
+            && let Some(any) = self.keys.keys().next().cloned()
+        {
+            self.keys.remove(&any);
+        }
+        self.keys.insert(alias, key);
+    }
+}

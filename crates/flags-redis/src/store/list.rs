@@ -1,0 +1,143 @@
+//! Listing: sources of records, read one page at a time as the stream is polled.
+
+use std::collections::{HashSet, VecDeque};
+
+use flags_core::storage::{BoxStream, Query, Stored};
+use flags_core::{Error, ErrorKind, FlagId, FlagKey, Key, Kind, Record, Result, Timestamp};
+use futures_util::stream::{self, StreamExt as _};
+
+use super::RedisStorage;
+use super::source::{Page, Source};
+use crate::options::Foreign;
+
+/// What a listing has yet to read, and what it has read and not yet yielded.
+pub(super) struct Listing<'a> {
+    pub(super) store: &'a RedisStorage,
+    query: Query,
+    sources: VecDeque<Source>,
+    ready: VecDeque<Result<Stored>>,
+    /// Sources overlap, and a cursor may show a member twice.
+    seen: HashSet<Key>,
+}
+
+impl RedisStorage {
+    pub(super) fn list_records(&self, query: Query) -> BoxStream<'_, Result<Stored>> {
+        let listing = Listing::new(self, query);
+        stream::unfold(listing, |mut listing| async move {
+            let item = listing.next().await?;
+            Some((item, listing))
+        })
+        .fuse()
+        .boxed()
+    }
+
+    /// The key of the flag with that id, by reading every flag: for a flag of another writer.
+    pub(super) async fn search_flag(&self, id: FlagId) -> Result<Option<FlagKey>> {
+        let mut flags = Listing::new(self, Query::All(Kind::Flag));
+        while let Some(item) = flags.step().await? {
+            if let Ok(Stored { record: Record::Flag(flag), .. }) = item
+                && flag.id == id
+            {
+                return Ok(Some(flag.key.clone()));
+            }
+        }
+        Ok(None)
+    }
+}
+
+impl<'a> Listing<'a> {
+    pub(super) fn new(store: &'a RedisStorage, query: Query) -> Self {
+        let sources = sources(store, &query);
+        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new() }
+    }
+
+    /// The next item, within the deadline. An error of the store is the last.
+    async fn next(&mut self) -> Option<Result<Stored>> {
+        // What was read before the store was closed is not shown after.
+        if self.ready.is_empty() && self.sources.is_empty() {
+            return None;
+        }
+        let store = self.store;
+        let outcome = store.reading(self.step()).await;
+        outcome.unwrap_or_else(|error| {
+            self.sources.clear();
+            self.ready.clear();
+            Some(Err(error))
+        })
+    }
+
+    /// The next item; the outer error is the store's.
+    pub(super) async fn step(&mut self) -> Result<Option<Result<Stored>>> {
+        loop {
+            if let Some(item) = self.ready.pop_front() {
+                return Ok(Some(item));
+            }
+            // Taken off only once it is read: the future may be dropped in between.
+            let Some(source) = self.sources.front().cloned() else {
+                return Ok(None);
+            };
+            let page = source.read(self.store).await?;
+            self.sources.pop_front();
+            self.take(page);
+        }
+    }
+
+    fn take(&mut self, page: Page) {
+        for next in page.then.into_iter().rev() {
+            self.sources.push_front(next);
+        }
+        for (key, bytes) in page.records {
+            match key {
+                Some(key) => self.add(key, &bytes, page.now),
+                None => self.ready.push_back(Err(Error::new(
+                    ErrorKind::Corrupt,
+                    "an index names a record by what is no name; remove it from the index",
+                ))),
+            }
+        }
+    }
+
+    fn add(&mut self, key: Key, bytes: &[u8], now: Option<Timestamp>) {
+        if self.seen.contains(&key) {
+            return;
+        }
+        match self.store.decode(&key, bytes, now) {
+            Ok(Some(stored)) if self.query.matches(&stored.record) => self.ready.push_back(Ok(stored)),
+            // An alias names one record, and a corrupt one is not known to be it.
+            Err(error) if !matches!(self.query, Query::Alias(_)) => self.ready.push_back(Err(error)),
+            _ => {}
+        }
+        self.seen.insert(key);
+    }
+}
+
+fn sources(store: &RedisStorage, query: &Query) -> VecDeque<Source> {
+    let mut sources = VecDeque::new();
+    match query {
+        Query::All(kind) => {
+            sources.push_back(Source::Sorted { index: store.keyspace.all(*kind), kind: *kind });
+            if store.foreign == Foreign::Scan {
+                match kind {
+                    Kind::Override => sources.push_back(Source::scan(None)),
+                    Kind::RolloutPhase => sources.push_back(Source::PhasesOfFlags),
+                    _ => {}
+                }
+            }
+        }
+        Query::Owned(kind, owner) if Kind::OWNED.contains(kind) => {
+            sources.push_back(Source::Sorted { index: store.keyspace.owned(*kind, *owner), kind: *kind });
+            if store.foreign == Foreign::Scan && *kind == Kind::Override {
+                sources.push_back(Source::scan(Some(*owner)));
+            }
+        }
+        Query::Alias(alias) => {
+            if let Some(key) = store.known.get(alias) {
+                sources.push_back(Source::Keys(vec![key]));
+            }
+            sources.push_back(Source::Alias(alias.clone()));
+        }
+        // Nothing owns flags and segments, and a later kind of query finds nothing here.
+        _ => {}
+    }
+    sources
+}

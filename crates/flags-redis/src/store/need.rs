@@ -1,0 +1,191 @@
+//! What a commit may depend on beyond its own records, learned as the script asks for it.
+
+use std::collections::{HashMap, HashSet};
+
+use flags_core::storage::{Action, Limits, Prepared};
+use flags_core::{Alias, FlagId, FlagKey, Key, Record, Result, Timestamp};
+
+use super::RedisStorage;
+use super::cascade::Cascade;
+use super::commit::surprise;
+use super::known::Known;
+use crate::error::from_useless;
+use crate::keyspace::member;
+use crate::reply::Reply;
+use crate::script::sha1_hex;
+
+/// What is known of the flag that owns a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Owner {
+    /// Nothing: the script looks into the hash of ids.
+    Unknown,
+    /// This handle has seen it there.
+    Seen(FlagKey),
+    /// The hash says so.
+    Hinted(FlagKey),
+    /// Found among all flags; the store is to be told.
+    Found(FlagKey),
+    /// There is none.
+    Missing,
+}
+
+impl Owner {
+    pub(super) fn key(&self) -> Option<&FlagKey> {
+        match self {
+            Self::Seen(key) | Self::Hinted(key) | Self::Found(key) => Some(key),
+            Self::Unknown | Self::Missing => None,
+        }
+    }
+}
+
+/// One thing that the script asks for.
+#[derive(Debug)]
+pub(super) struct Need {
+    what: String,
+    /// Which operation needs it, from 0.
+    op: usize,
+    detail: Vec<u8>,
+    /// The server's time when it asked.
+    pub(super) now_ms: i64,
+}
+
+impl Need {
+    pub(super) fn read(parts: &[Reply], now_ms: i64, ops: usize) -> Result<Self> {
+        let [what, op, detail] = parts else { return Err(surprise()) };
+        let op = op.clone().int().map_err(from_useless)?;
+        let op = usize::try_from(op).ok().and_then(|op| op.checked_sub(1)).filter(|op| *op < ops);
+        Ok(Self {
+            what: what.clone().text().map_err(from_useless)?,
+            op: op.ok_or_else(surprise)?,
+            detail: detail.clone().bytes().map_err(from_useless)?,
+            now_ms,
+        })
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.detail).into_owned()
+    }
+}
+
+/// What has been learned for one commit.
+#[derive(Debug)]
+pub(super) struct Learned {
+    pub(super) owners: HashMap<FlagId, Owner>,
+    /// By operation: members that may hold the alias it puts.
+    pub(super) holders: Vec<Vec<String>>,
+    /// By operation: the id of the flag that owned the record before, as stored.
+    pub(super) formers: Vec<Option<String>>,
+    /// By operation: what goes with the flag that it deletes.
+    pub(super) cascades: Vec<Option<Cascade>>,
+    /// By digest: whether the value is an override that has expired.
+    pub(super) ghosts: HashMap<String, bool>,
+    pub(super) unadopted: Vec<(Alias, Key)>,
+    pub(super) owned_per_delete: usize,
+}
+
+impl Learned {
+    pub(super) fn new(ops: &[Prepared], known: &Known, limits: &Limits) -> Self {
+        let mut owners = HashMap::new();
+        let mut holders = vec![Vec::new(); ops.len()];
+        for (op, holders) in ops.iter().zip(&mut holders) {
+            let Action::Put { record, .. } = &op.action else { continue };
+            if let Some(id) = record.owner() {
+                owners.entry(id).or_insert_with(|| known.flag(id).map_or(Owner::Unknown, Owner::Seen));
+            }
+            if let Some(alias) = record.alias()
+                && let Some(holder) = known.get(&alias)
+                && holder != op.key
+            {
+                holders.push(member(&holder));
+            }
+        }
+        Self {
+            owners,
+            holders,
+            formers: vec![None; ops.len()],
+            cascades: vec![None; ops.len()],
+            ghosts: HashMap::new(),
+            unadopted: known.unadopted(),
+            owned_per_delete: limits.owned_per_delete,
+        }
+    }
+
+    pub(super) fn cascades(&self) -> impl Iterator<Item = &Cascade> {
+        self.cascades.iter().flatten()
+    }
+
+    /// The aliases that the store knows of once the commit is done.
+    pub(super) fn adopted(&self) -> impl Iterator<Item = (Alias, Key)> {
+        let owners = self.owners.iter().filter_map(|(id, owner)| {
+            let key = owner.key()?;
+            Some((Alias::FlagId(*id), Key::Flag(key.clone())))
+        });
+        self.unadopted.iter().cloned().chain(owners)
+    }
+}
+
+impl RedisStorage {
+    pub(super) async fn learn(
+        &self,
+        learned: &mut Learned,
+        needs: Vec<Need>,
+        ops: &[Prepared],
+    ) -> Result<()> {
+        let mut cascading = Vec::new();
+        let mut owners = HashSet::new();
+        for need in needs {
+            match need.what.as_str() {
+                "owner" => {
+                    if let Action::Put { record, .. } = &ops[need.op].action
+                        && let Some(id) = record.owner()
+                        // Several operations may have the same one.
+                        && owners.insert(id)
+                    {
+                        self.learn_owner(learned, id, &need.text()).await?;
+                    }
+                }
+                "holder" => learned.holders[need.op].push(need.text()),
+                "former" => learned.formers[need.op] = Some(need.text()),
+                "ghost" => {
+                    let gone = is_expired(&ops[need.op].key, &need);
+                    learned.ghosts.insert(sha1_hex(&need.detail), gone);
+                }
+                "cascade" => cascading.push((need.op, need.text(), need.now_ms)),
+                _ => return Err(surprise()),
+            }
+        }
+        if !cascading.is_empty() {
+            let cascades = self.read_cascades(&cascading).await?;
+            for ((op, ..), cascade) in cascading.into_iter().zip(cascades) {
+                learned.cascades[op] = Some(cascade);
+            }
+        }
+        Ok(())
+    }
+
+    /// The next best guess; the script checks each.
+    async fn learn_owner(&self, learned: &mut Learned, id: FlagId, hint: &str) -> Result<()> {
+        let next = match (learned.owners.get(&id), FlagKey::new(hint)) {
+            // What this handle remembers is out of date. Ask the store's own hash.
+            (Some(Owner::Seen(_)), _) => {
+                let alias = Alias::FlagId(id);
+                self.known.forget(&alias);
+                learned.unadopted.retain(|(unadopted, _)| *unadopted != alias);
+                Owner::Unknown
+            }
+            (Some(Owner::Unknown), Ok(key)) => Owner::Hinted(key),
+            _ => self.search_flag(id).await?.map_or(Owner::Missing, Owner::Found),
+        };
+        learned.owners.insert(id, next);
+        Ok(())
+    }
+}
+
+fn is_expired(key: &Key, need: &Need) -> bool {
+    let now = Timestamp::from_unix_micros(need.now_ms.saturating_mul(1_000));
+    match (Record::decode(key, &need.detail), now) {
+        (Ok(record), Some(now)) => record.is_expired(now),
+        // A corrupt record counts as present.
+        _ => false,
+    }
+}

@@ -1,0 +1,96 @@
+//! Opening: prove that the store can be used, and mark it as initialised.
+
+use std::sync::atomic::AtomicBool;
+
+use flags_core::storage::{Capability, Descriptor};
+use flags_core::{Error, ErrorKind, Kind, Result};
+
+use super::RedisStorage;
+use super::known::Known;
+use crate::driver::{self, Access};
+use crate::error::{Intent, from_failure, from_useless};
+use crate::keyspace::Keyspace;
+use crate::options::{Foreign, Options};
+use crate::reply::{Command, Reply, ServerError, Useless};
+use crate::script::{COMMIT, PROBE};
+
+impl RedisStorage {
+    pub(crate) async fn open_with(options: Options, keyspace: Keyspace) -> Result<Self> {
+        let store = Self {
+            driver: driver::new(&options)?,
+            keyspace,
+            descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
+            foreign: options.foreign,
+            deadline: options.deadline,
+            known: Known::default(),
+            sort_refused: AtomicBool::new(false),
+            closed: AtomicBool::new(false),
+        };
+        store.reading(store.prove()).await?;
+        Ok(store)
+    }
+
+    /// Runs each command that the store uses on scratch keys. Changes nothing but the marker, which is the same whoever sets it, so that
+    /// repeating it on a new connection does no harm.
+    async fn prove(&self) -> Result<()> {
+        let scratch: Vec<String> =
+            ["text", "set", "sorted", "hash"].map(|name| self.keyspace.scratch(name)).into();
+        let marker = self.keyspace.marker();
+        let index = self.keyspace.all(Kind::Flag);
+        let nothing = br#"{"types":"","ops":[],"ghosts":{},"adopt":[]}"#.to_vec();
+        let probes = [
+            ("EVAL", PROBE.eval(&scratch, &[])),
+            // Running the script on nothing leaves it with the server.
+            ("EVAL", COMMIT.eval(&[], std::slice::from_ref(&nothing))),
+            ("EVALSHA", COMMIT.evalsha(&[], std::slice::from_ref(&nothing))),
+            ("TIME", Command::new("TIME")),
+            ("MGET", Command::new("MGET").arg(scratch[0].as_str())),
+            ("SSCAN", Command::new("SSCAN").arg(index.as_str()).arg("0")),
+            ("SMEMBERS", Command::new("SMEMBERS").arg(scratch[1].as_str())),
+            ("ZSCAN", Command::new("ZSCAN").arg(scratch[2].as_str()).arg("0")),
+            ("ZRANGEBYSCORE", Command::new("ZRANGEBYSCORE").arg(scratch[2].as_str()).args(["0", "1"])),
+            ("HGET", Command::new("HGET").arg(scratch[3].as_str()).arg("a")),
+            ("HSETNX", Command::new("HSETNX").arg(marker).args(["format", "1"])),
+            ("SCAN", Command::new("SCAN").args(["0", "COUNT", "1"])),
+        ];
+        let scans = self.foreign == Foreign::Scan;
+        let probes: Vec<_> = probes.into_iter().filter(|(name, _)| scans || *name != "SCAN").collect();
+        let commands: Vec<Command> = probes.iter().map(|(_, command)| command.clone()).collect();
+        let replies = self
+            .driver
+            .send(&commands, Access::Read)
+            .await
+            .map_err(|failure| from_failure(failure, Intent::Read))?;
+        for (place, (reply, (name, _))) in replies.into_iter().zip(probes).enumerate() {
+            if place == 0 {
+                refusals(reply.list().map_err(|useless| refusal(name, useless))?)?;
+            } else {
+                reply.done().map_err(|useless| refusal(name, useless))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What the probe script was refused: command, reason, command, reason.
+fn refusals(answer: Vec<Reply>) -> Result<()> {
+    let mut answer = answer.into_iter();
+    let (Some(name), Some(reason)) = (answer.next(), answer.next()) else {
+        return Ok(());
+    };
+    let (name, reason) = (name.text().map_err(from_useless)?, reason.text().map_err(from_useless)?);
+    let (code, message) = reason.split_once(' ').unwrap_or(("ERR", &reason));
+    Err(refusal(&name, ServerError::new(code.trim_start_matches('-'), message).into()))
+}
+
+fn refusal(name: &str, useless: Useless) -> Error {
+    match useless {
+        // A replica, a full disk or a missing password is no matter of one command.
+        Useless::Server(error) if error.is_denial() && error.code != "NOAUTH" => {
+            let reason =
+                format!("the server does not permit {name}, which the store needs; grant it to this user");
+            Error::new(ErrorKind::Denied, reason).with_source(error)
+        }
+        other => from_useless(other),
+    }
+}

@@ -1,0 +1,217 @@
+//! [`Source`]: one place where a listing finds records, and how a page of it is read.
+
+use std::sync::atomic::Ordering;
+
+use flags_core::storage::Query;
+use flags_core::{Alias, FlagId, Key, Kind, Record, Result, Timestamp};
+use futures_util::future::BoxFuture;
+
+use super::RedisStorage;
+use super::get::now;
+use super::list::Listing;
+use crate::error::from_useless;
+use crate::keyspace::{Keyspace, alias_field};
+use crate::reply::{Command, Reply, Useless};
+
+/// How many records one `SORT` reads at most: the server is busy for as long.
+const SORTED: i64 = 10_000;
+/// How many keys one page asks for.
+const PAGE: usize = 500;
+
+#[derive(Debug, Clone)]
+pub(super) enum Source {
+    /// An index with its records, by `SORT ... GET`: one round trip.
+    Sorted { index: String, kind: Kind },
+    /// An index by cursor, for one that is large or where `SORT` is refused.
+    Paged { index: String, kind: Kind, cursor: Vec<u8> },
+    /// The overrides in the keyspace, for those that are in no index.
+    Scanned { owner: Option<FlagId>, cursor: Vec<u8> },
+    /// The phases of every flag, for those that are in no common index.
+    PhasesOfFlags,
+    /// The record that the alias hash names, else every record of that kind.
+    Alias(Alias),
+    /// Records by name.
+    Keys(Vec<Key>),
+}
+
+/// What was read: values by key (`None` for a name that is none), and what to read next.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) records: Vec<(Option<Key>, Vec<u8>)>,
+    pub(super) now: Option<Timestamp>,
+    pub(super) then: Vec<Source>,
+}
+
+impl Page {
+    fn then(then: Vec<Source>) -> Self {
+        Self { then, ..Self::default() }
+    }
+}
+
+impl Source {
+    pub(super) fn scan(owner: Option<FlagId>) -> Self {
+        Self::Scanned { owner, cursor: b"0".to_vec() }
+    }
+
+    /// Boxed, since some sources are read by listing others.
+    pub(super) fn read(self, store: &RedisStorage) -> BoxFuture<'_, Result<Page>> {
+        Box::pin(async move {
+            match self {
+                Self::Sorted { index, kind } => sorted(store, index, kind).await,
+                Self::Paged { index, kind, cursor } => paged(store, index, kind, cursor).await,
+                Self::Scanned { owner, cursor } => {
+                    let (cursor, keys) = store.scan_overrides(owner, cursor).await?;
+                    let mut then = by_page(&keys);
+                    then.extend(cursor.map(|cursor| Self::Scanned { owner, cursor }));
+                    Ok(Page::then(then))
+                }
+                Self::PhasesOfFlags => phases(store).await,
+                Self::Alias(alias) => by_alias(store, alias).await,
+                Self::Keys(keys) => {
+                    let (values, now) = store.fetch(&keys).await?;
+                    let found = keys.into_iter().zip(values);
+                    let records = found.filter_map(|(key, value)| Some((Some(key), value?))).collect();
+                    Ok(Page { records, now, then: Vec::new() })
+                }
+            }
+        })
+    }
+}
+
+async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page> {
+    let from_start = |index| Source::Paged { index, kind, cursor: b"0".to_vec() };
+    if store.sort_refused.load(Ordering::Relaxed) {
+        return Ok(Page::then(vec![from_start(index)]));
+    }
+    let sort = Command::new("SORT")
+        .arg(index.as_str())
+        .args(["BY", "nosort", "LIMIT", "0"])
+        .arg(SORTED.to_string())
+        .arg("GET")
+        .arg(store.keyspace.sort_pattern(kind))
+        .args(["GET", "#"]);
+    let card = if kind == Kind::Override { "ZCARD" } else { "SCARD" };
+    let mut commands = vec![sort, Command::new(card).arg(index.as_str())];
+    if kind == Kind::Override {
+        commands.push(Command::new("TIME"));
+    }
+    let mut replies = store.read(&commands).await?.into_iter();
+    let mut next = || replies.next().unwrap_or(Reply::Nil);
+    let pairs = match next().list() {
+        Ok(pairs) => pairs,
+        Err(Useless::Server(error)) if error.is_denial() => {
+            store.sort_refused.store(true, Ordering::Relaxed);
+            return Ok(Page::then(vec![from_start(index)]));
+        }
+        Err(other) => return Err(from_useless(other)),
+    };
+    let more = next().int().map_err(from_useless)? > SORTED;
+    let now = now(replies.next())?;
+    let mut records = Vec::with_capacity(pairs.len() / 2);
+    let mut pairs = pairs.into_iter();
+    while let (Some(value), Some(member)) = (pairs.next(), pairs.next()) {
+        // An index may name what was deleted by another writer.
+        if let Some(value) = value.optional().map_err(from_useless)? {
+            records.push((Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?), value));
+        }
+    }
+    Ok(Page { records, now, then: if more { vec![from_start(index)] } else { Vec::new() } })
+}
+
+async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>) -> Result<Page> {
+    let command = if kind == Kind::Override { "ZSCAN" } else { "SSCAN" };
+    let command = Command::new(command).arg(index.as_str()).arg(cursor).arg("COUNT").arg(PAGE.to_string());
+    let (cursor, items) = one(store.read(&[command]).await?).cursor().map_err(from_useless)?;
+    // ZSCAN gives each member with its score.
+    let step = if kind == Kind::Override { 2 } else { 1 };
+    let mut keys = Vec::with_capacity(items.len());
+    for member in items.into_iter().step_by(step) {
+        keys.extend(Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?));
+    }
+    let mut then = by_page(&keys);
+    if cursor != b"0" {
+        then.push(Source::Paged { index, kind, cursor });
+    }
+    Ok(Page::then(then))
+}
+
+async fn phases(store: &RedisStorage) -> Result<Page> {
+    let mut flags = Listing::new(store, Query::All(Kind::Flag));
+    let mut commands = Vec::new();
+    while let Some(item) = flags.step().await? {
+        // The owner of a corrupt flag's phases is unknown; they are in our index or nowhere.
+        if let Ok(stored) = item
+            && let Record::Flag(flag) = stored.record
+        {
+            let index = store.keyspace.owned(Kind::RolloutPhase, flag.id);
+            commands.push(Command::new("SMEMBERS").arg(index));
+        }
+    }
+    let mut keys = Vec::new();
+    for commands in commands.chunks(PAGE) {
+        for reply in store.read(commands).await? {
+            for member in reply.list().map_err(from_useless)? {
+                let member = member.bytes().map_err(from_useless)?;
+                keys.extend(Keyspace::parse_member(Kind::RolloutPhase, &member));
+            }
+        }
+    }
+    Ok(Page::then(by_page(&keys)))
+}
+
+/// The record that the hash names comes first; where that is another by now, or none, the others are read
+/// until one has that alias.
+async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
+    let kind = alias.kind();
+    let hint = Command::new("HGET").arg(store.keyspace.aliases(kind)).arg(alias_field(&alias));
+    let hint = one(store.read(&[hint]).await?).optional().map_err(from_useless)?;
+    let key = hint.as_deref().and_then(|member| Keyspace::parse_member(kind, member));
+    if let Some(key) = key {
+        let (values, now) = store.fetch(std::slice::from_ref(&key)).await?;
+        if let Some(bytes) = values.into_iter().next().flatten()
+            && let Ok(record) = Record::decode(&key, &bytes)
+            && record.alias().as_ref() == Some(&alias)
+        {
+            return Ok(Page { records: vec![(Some(key), bytes)], now, then: Vec::new() });
+        }
+    }
+    let mut all = Listing::new(store, Query::All(kind));
+    while let Some(item) = all.step().await? {
+        if let Ok(stored) = item
+            && stored.record.alias().as_ref() == Some(&alias)
+        {
+            return Ok(Page::then(vec![Source::Keys(vec![stored.record.key()])]));
+        }
+    }
+    Ok(Page::default())
+}
+
+impl RedisStorage {
+    /// One page of the overrides in the keyspace, and the cursor of the next.
+    pub(super) async fn scan_overrides(
+        &self,
+        owner: Option<FlagId>,
+        cursor: Vec<u8>,
+    ) -> Result<(Option<Vec<u8>>, Vec<Key>)> {
+        let command = Command::new("SCAN")
+            .arg(cursor)
+            .arg("MATCH")
+            .arg(self.keyspace.override_pattern(owner))
+            .args(["COUNT", "1000"]);
+        let (cursor, items) = one(self.read(&[command]).await?).cursor().map_err(from_useless)?;
+        let mut keys = Vec::with_capacity(items.len());
+        for item in items {
+            // What does not parse belongs to another store whose prefix begins with ours.
+            keys.extend(self.keyspace.parse_override(&item.bytes().map_err(from_useless)?));
+        }
+        Ok(((cursor != b"0").then_some(cursor), keys))
+    }
+}
+
+fn by_page(keys: &[Key]) -> Vec<Source> {
+    keys.chunks(PAGE).map(|keys| Source::Keys(keys.to_vec())).collect()
+}
+
+pub(super) fn one(replies: Vec<Reply>) -> Reply {
+    replies.into_iter().next().unwrap_or(Reply::Nil)
+}

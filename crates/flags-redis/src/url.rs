@@ -1,0 +1,154 @@
+//! Store URLs.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use flags_core::{Error, ErrorKind, Result};
+use percent_encoding::percent_decode_str;
+use url::Url;
+
+use crate::options::{Address, Foreign, Options, Secret};
+
+fn invalid(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    // Never with the URL itself: it may hold a password.
+    Error::new(ErrorKind::Invalid, reason).with_field("url")
+}
+
+/// Reads a URL into options. No error repeats any part of it but a parameter's name.
+pub(crate) fn parse(text: &str) -> Result<Options> {
+    let url = Url::parse(text).map_err(|e| invalid("the URL cannot be read").with_source(e))?;
+    let mut options = match url.scheme() {
+        "redis" => Options::new(tcp(&url, false)?),
+        "rediss" => Options::new(tcp(&url, true)?),
+        "redis+unix" => Options::new(unix(&url)?),
+        _ => {
+            return Err(invalid(
+                "the scheme is none of redis, rediss and redis+unix; write redis://host:6379",
+            ));
+        }
+    };
+    if !url.username().is_empty() {
+        options.username = Some(decode(url.username())?);
+    }
+    if let Some(password) = url.password() {
+        options.password = Some(Secret::new(decode(password)?));
+    }
+    if let (Address::Tcp { .. }, Some(db)) = (&options.address, url.path().strip_prefix('/'))
+        && !db.is_empty()
+    {
+        options.db = database(db)?;
+    }
+    for (name, value) in url.query_pairs() {
+        parameter(&mut options, &name, &value)?;
+    }
+    Ok(options)
+}
+
+fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
+    match name {
+        "prefix" => value.clone_into(&mut options.prefix),
+        "foreign" => {
+            options.foreign = match value {
+                "scan" => Foreign::Scan,
+                "index" => Foreign::Index,
+                _ => return Err(invalid("the parameter foreign is neither scan nor index")),
+            };
+        }
+        "db" => options.db = database(value)?,
+        "connect_timeout_ms" => options.connect_timeout = millis(name, value)?,
+        "command_timeout_ms" => options.command_timeout = millis(name, value)?,
+        "deadline_ms" => options.deadline = millis(name, value)?,
+        "ca_file" => {
+            let pem = std::fs::read(value).map_err(|e| {
+                invalid("the file that the parameter ca_file names cannot be read").with_source(e)
+            })?;
+            options.ca = Some(pem);
+        }
+        _ => {
+            let name: String = name.chars().take(40).collect();
+            return Err(invalid(format!(
+                "there is no parameter {name:?}; there are prefix, foreign, db, connect_timeout_ms, \
+                 command_timeout_ms, deadline_ms and ca_file"
+            )));
+        }
+    }
+    Ok(())
+}
+
+fn tcp(url: &Url, tls: bool) -> Result<Address> {
+    let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
+    // A URL brackets an IPv6 address, a socket does not.
+    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
+    Ok(Address::Tcp { host, port: url.port().unwrap_or(6379), tls })
+}
+
+fn unix(url: &Url) -> Result<Address> {
+    if url.host_str().is_some_and(|host| !host.is_empty()) {
+        return Err(invalid("a socket's URL has three slashes: redis+unix:///path/to/socket"));
+    }
+    match decode(url.path())? {
+        path if path.len() > 1 => Ok(Address::Unix(PathBuf::from(path))),
+        _ => Err(invalid("the URL names no socket: redis+unix:///path/to/socket")),
+    }
+}
+
+fn database(text: &str) -> Result<i64> {
+    text.parse()
+        .ok()
+        .filter(|db| (0..=i64::from(u16::MAX)).contains(db))
+        .ok_or_else(|| invalid("the database is no number"))
+}
+
+fn millis(name: &str, text: &str) -> Result<Duration> {
+    match text.parse() {
+        Ok(millis @ 1..) => Ok(Duration::from_millis(millis)),
+        _ => Err(invalid(format!("the parameter {name} is no positive number of milliseconds"))),
+    }
+}
+
+fn decode(text: &str) -> Result<String> {
+    percent_decode_str(text)
+        .decode_utf8()
+        .map(Into::into)
+        .map_err(|e| invalid("a percent-encoded part is not UTF-8").with_source(e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_every_part() {
+        let options =
+            parse("redis://app:p%40ss@[::1]:7000/3?prefix=ff:&foreign=index&deadline_ms=500").unwrap();
+        assert_eq!(options.address, Address::Tcp { host: "::1".into(), port: 7000, tls: false });
+        assert_eq!((options.db, options.prefix.as_str()), (3, "ff:"));
+        assert_eq!(options.password.as_ref().map(Secret::reveal), Some("p@ss"));
+        assert_eq!((options.foreign, options.deadline), (Foreign::Index, Duration::from_millis(500)));
+        assert!(!format!("{options:?}").contains("p@ss"));
+
+        let options = parse("redis+unix:///run/my%20redis.sock?db=2").unwrap();
+        assert_eq!((options.address, options.db), (Address::Unix("/run/my redis.sock".into()), 2));
+        let options = parse("rediss://cache.example").unwrap();
+        assert_eq!(options.address, Address::Tcp { host: "cache.example".into(), port: 6379, tls: true });
+    }
+
+    #[test]
+    fn refuses_the_rest_without_repeating_it() {
+        for text in [
+            "redis",
+            "http://secret@host",
+            "redis://:secret@host/x",
+            "redis://:secret@host?timeout=1",
+            "redis://:secret@host?foreign=secret",
+            "redis://:secret@host?deadline_ms=0",
+            "redis+unix://secret/x",
+            "redis+unix://",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
+            assert!(!format!("{error:?}").contains("secret"), "{text}: {error:?}");
+        }
+        assert!(parse("redis://h?timeout=1").unwrap_err().to_string().contains("\"timeout\""));
+    }
+}

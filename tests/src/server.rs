@@ -1,0 +1,179 @@
+//! Redis servers for tests.
+//!
+//! Looked for in this order: the URL in `FLAGS_TEST_REDIS_URL`, the binary in `FLAGS_TEST_REDIS_SERVER`, `redis-server` and
+//! `valkey-server` on the `PATH`. A binary is started on an unused loopback port, in a directory of its own, without
+//! persistence, and killed when it is dropped. Tests of a process share one ([`Shared`]), each under a prefix of its own.
+
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+/// How long a server may take to answer.
+const READY: Duration = Duration::from_secs(10);
+
+/// A server of the test's own, to freeze, restart or fill as it likes.
+#[derive(Debug)]
+pub struct Server {
+    port: u16,
+    process: Option<Child>,
+    dir: TempDir,
+    args: Vec<String>,
+}
+
+impl Server {
+    /// Starts one; it also listens on [`socket`](Self::socket).
+    pub fn start(args: &[&str]) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let args = args.iter().map(ToString::to_string).collect();
+        let mut server = Self { port, process: None, dir: tempfile::tempdir()?, args };
+        server.run()?;
+        Ok(server)
+    }
+
+    /// Starts it again after [`stop`](Self::stop), empty, at the same port.
+    pub fn run(&mut self) -> Result<()> {
+        let binary = binary()?;
+        let process = Command::new(&binary)
+            .args([
+                "--port",
+                &self.port.to_string(),
+                "--bind",
+                "127.0.0.1",
+                "--save",
+                "",
+                "--appendonly",
+                "no",
+            ])
+            .args(["--unixsocket", &self.socket()])
+            .args(&self.args)
+            .current_dir(self.dir.path())
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("cannot start {binary}"))?;
+        self.process = Some(process);
+        let begun = Instant::now();
+        while !self.answers() {
+            if let Some(status) = self.process.as_mut().map(Child::try_wait).transpose()?.flatten() {
+                bail!("{binary} ended at once ({status}) with {:?}", self.args);
+            }
+            if begun.elapsed() > READY {
+                bail!("{binary} did not answer within {READY:?}");
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Ok(())
+    }
+
+    fn answers(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        let mut answer = [0; 1];
+        // A server that asks for a password answers as well.
+        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut answer).is_ok()
+    }
+
+    /// Kills it.
+    pub fn stop(&mut self) {
+        if let Some(mut process) = self.process.take() {
+            let _ = process.kill();
+            let _ = process.wait();
+        }
+    }
+
+    /// Sends it a signal by name, such as `STOP` and `CONT`.
+    pub fn signal(&self, name: &str) -> Result<()> {
+        let process = self.process.as_ref().context("the server is not running")?;
+        let status = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string()).status()?;
+        anyhow::ensure!(status.success(), "kill -{name} failed");
+        Ok(())
+    }
+
+    /// Where it listens.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Its Unix socket.
+    pub fn socket(&self) -> String {
+        self.dir.path().join("s").display().to_string()
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// The server binary, or how to get one.
+pub fn binary() -> Result<String> {
+    if let Ok(binary) = std::env::var("FLAGS_TEST_REDIS_SERVER") {
+        return Ok(binary);
+    }
+    for name in ["redis-server", "valkey-server"] {
+        let found = Command::new(name).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+        if found.is_ok_and(|status| status.success()) {
+            return Ok(name.to_owned());
+        }
+    }
+    bail!(
+        "no Redis server to test with: install one (apt install redis-server, brew install redis), or set \
+         FLAGS_TEST_REDIS_SERVER to a redis-server or valkey-server binary, or FLAGS_TEST_REDIS_URL to the URL of a \
+         server that may be written to; `cargo xtask test` does it by itself"
+    )
+}
+
+/// A server that tests use side by side.
+#[derive(Debug, Clone)]
+pub enum Shared {
+    /// One of somebody else's, by URL.
+    Given(String),
+    /// Ours. Killed when the last test that uses it is done.
+    Started(Arc<Server>),
+}
+
+/// Statics are never dropped, so this one does not keep the server alive.
+static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+
+impl Shared {
+    /// The server that the tests of this process share.
+    pub fn get() -> Result<Self> {
+        if let Ok(url) = std::env::var("FLAGS_TEST_REDIS_URL") {
+            return Ok(Self::Given(url));
+        }
+        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(server) = shared.upgrade() {
+            return Ok(Self::Started(server));
+        }
+        let server = Arc::new(Server::start(&[])?);
+        *shared = Arc::downgrade(&server);
+        Ok(Self::Started(server))
+    }
+
+    /// Its URL, without parameters.
+    pub fn url(&self) -> String {
+        match self {
+            Self::Given(url) => url.clone(),
+            Self::Started(server) => server.url(),
+        }
+    }
+}
+
+/// A prefix that no other test has.
+pub fn unique_prefix() -> String {
+    format!("test-{}:", Uuid::new_v4())
+}

@@ -1,0 +1,132 @@
+//! Round trips, counted between client and server: a budget that no noise touches.
+
+use anyhow::Result;
+use flags_core::storage::{Batch, Expect, Op, Query};
+use flags_core::{FlagKey, Key, Kind, Record, Storage as _};
+use flags_redis::{Foreign, RedisStorage};
+use flags_tests::proxy::Proxy;
+use flags_tests::server::{Server, unique_prefix};
+
+use crate::common::{change, flag, get, listed, put, raw, user};
+
+struct Counted {
+    server: Server,
+    proxy: Proxy,
+    prefix: String,
+    store: RedisStorage,
+}
+
+impl Counted {
+    async fn new(foreign: Foreign) -> Result<Self> {
+        let server = Server::start(&[])?;
+        let proxy = Proxy::to(server.port()).await?;
+        let prefix = unique_prefix();
+        let store = RedisStorage::builder(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
+        proxy.take();
+        Ok(Self { server, proxy, prefix, store })
+    }
+
+    /// A handle that has seen nothing.
+    async fn cold(&self) -> Result<RedisStorage> {
+        let builder = RedisStorage::builder(&self.proxy.url())?.prefix(&self.prefix);
+        let store = builder.foreign(Foreign::Index).open().await?;
+        self.proxy.take();
+        Ok(store)
+    }
+}
+
+#[tokio::test]
+async fn reads_cost_one_however_many() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    for n in [1, 10, 1_000] {
+        let names: Vec<FlagKey> = (0..n).map(|i| FlagKey::new(format!("f{i}"))).collect::<Result<_, _>>()?;
+        let batch: Batch =
+            names.iter().map(|name| Op::Put(flag(name.as_str()).into(), Expect::Any)).collect();
+        let cleared =
+            Batch::from_iter(names.iter().map(|name| Op::Delete(Key::Flag(name.clone()), Expect::Any)));
+        c.store.commit(batch).await?;
+        assert_eq!(c.proxy.take(), 1, "commit of {n}");
+        let keys: Vec<Key> = names.into_iter().map(Key::Flag).collect();
+        assert_eq!(c.store.get(&keys).await?.len(), n);
+        assert_eq!(c.proxy.take(), 1, "get of {n}");
+        assert_eq!(listed(&c.store, Query::All(Kind::Flag)).await?.len(), n);
+        assert_eq!(c.proxy.take(), 1, "list of {n}");
+        c.store.commit(cleared).await?;
+        assert_eq!(c.proxy.take(), 3, "cascading delete of {n}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_override_costs_one_two_or_three() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let owner = flag("a");
+    put(&c.store, owner.clone()).await?;
+    assert_eq!(c.proxy.take(), 1, "create_flag");
+    put(&c.store, user(owner.id, "x")).await?;
+    assert_eq!(c.proxy.take(), 1, "the handle knows the flag");
+    get(&c.store, &Record::from(user(owner.id, "x")).key()).await?;
+    assert_eq!(c.proxy.take(), 1, "get_override");
+
+    let cold = c.cold().await?;
+    put(&cold, user(owner.id, "y")).await?;
+    assert_eq!(c.proxy.take(), 2, "cold");
+
+    let foreign = flag("foreign");
+    let json = String::from_utf8(Record::from(foreign.clone()).encode()?)?;
+    let mut raw = raw(&c.server.url()).await?;
+    let _: () =
+        redis::cmd("SET").arg(format!("{}flag:foreign", c.prefix)).arg(json).query_async(&mut raw).await?;
+    let _: () =
+        redis::cmd("SADD").arg(format!("{}flags", c.prefix)).arg("foreign").query_async(&mut raw).await?;
+    let cold = c.cold().await?;
+    put(&cold, user(foreign.id, "x")).await?;
+    assert_eq!(c.proxy.take(), 3, "not yet adopted");
+    put(&c.cold().await?, user(foreign.id, "y")).await?;
+    assert_eq!(c.proxy.take(), 2, "adopted");
+    Ok(())
+}
+
+#[tokio::test]
+async fn executing_a_change_costs_one() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let (mut flag, mut change) = (flag("a"), change(flag("x").id));
+    change.flag_id = flag.id;
+    let effects =
+        c.store.commit(Batch::new().put(flag.clone(), Expect::Absent).put(change.clone(), Expect::Absent));
+    let effects = effects.await?;
+    let revision = |at: usize| Expect::Revision(effects[at].after.clone().expect("a revision"));
+    c.proxy.take();
+    flag.default_enabled = true;
+    change.executed = true;
+    let executed = Batch::new().put(flag, revision(0)).put(change, revision(1));
+    c.store.commit(executed).await?;
+    assert_eq!(c.proxy.take(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_delete_costs_three_and_the_scan() -> Result<()> {
+    let c = Counted::new(Foreign::Scan).await?;
+    let owner = flag("a");
+    put(&c.store, owner.clone()).await?;
+    for n in 0..10 {
+        put(&c.store, user(owner.id, &n.to_string())).await?;
+    }
+    c.proxy.take();
+    c.store.commit(Batch::new().delete(Record::from(owner).key(), Expect::Present)).await?;
+    assert_eq!(c.proxy.take(), 4);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_forgotten_script_is_sent_again() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let mut raw = raw(&c.server.url()).await?;
+    let _: () = redis::cmd("SCRIPT").arg("FLUSH").query_async(&mut raw).await?;
+    put(&c.store, flag("a")).await?;
+    assert_eq!(c.proxy.take(), 2);
+    put(&c.store, flag("b")).await?;
+    assert_eq!(c.proxy.take(), 1);
+    Ok(())
+}

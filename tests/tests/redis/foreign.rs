@@ -1,0 +1,125 @@
+//! Living beside the origin, which writes values and indexes by itself.
+
+use anyhow::Result;
+use flags_core::storage::{Batch, Expect, Query};
+use flags_core::{Alias, ErrorKind, Flag, Kind, Record, Storage as _};
+
+use crate::common::{Fixture, change, flag, get, listed, phase, put, user};
+
+impl Fixture {
+    /// What the origin's `create_*` do.
+    async fn write_as_origin(&self, record: Record) -> Result<()> {
+        let json = String::from_utf8(record.encode()?)?;
+        let owned = |kind: &str, id: String, owner: String| {
+            (format!("P {kind}:{id}"), vec![format!("P {kind}s"), format!("P {kind}s:flag:{owner}")], id)
+        };
+        let (key, sets, member) = match &record {
+            Record::Flag(r) => (format!("P flag:{}", r.key), vec!["P flags".into()], r.key.to_string()),
+            Record::Override(r) => {
+                (format!("P override:{}:{}:{}", r.flag_id, r.entity_type, r.entity_id), vec![], String::new())
+            }
+            Record::ScheduledChange(r) => owned("schedule", r.id.to_string(), r.flag_id.to_string()),
+            Record::RolloutPhase(r) => {
+                let (key, sets, member) = owned("rollout_phase", r.id.to_string(), r.flag_id.to_string());
+                (key, sets[1..].to_vec(), member)
+            }
+            _ => anyhow::bail!("not in the origin"),
+        };
+        let _: () = self.raw(&["SET", &key, &json]).await?;
+        for set in sets {
+            let _: () = self.raw(&["SADD", &set, &member]).await?;
+        }
+        Ok(())
+    }
+
+    async fn foreign_flag(&self, key: &str) -> Result<Flag> {
+        let flag = flag(key);
+        self.write_as_origin(flag.clone().into()).await?;
+        Ok(flag)
+    }
+}
+
+#[tokio::test]
+async fn what_the_origin_wrote_is_listed_once() -> Result<()> {
+    let f = Fixture::new().await?;
+    let theirs = f.foreign_flag("theirs").await?;
+    for record in [user(theirs.id, "x").into(), change(theirs.id).into(), Record::from(phase(theirs.id))] {
+        f.write_as_origin(record).await?;
+    }
+    for record in [user(theirs.id, "y").into(), change(theirs.id).into(), Record::from(phase(theirs.id))] {
+        put(&f.store, record).await?;
+    }
+    for kind in [Kind::Override, Kind::ScheduledChange, Kind::RolloutPhase] {
+        assert_eq!(listed(&f.store, Query::All(kind)).await?.len(), 2, "all {kind}");
+        assert_eq!(listed(&f.store, Query::Owned(kind, theirs.id)).await?.len(), 2, "{kind} of the flag");
+    }
+    let indexed = f.indexed().await?;
+    assert_eq!(listed(&indexed, Query::All(Kind::Override)).await?.len(), 1);
+    f.store.commit(Batch::new().delete(Record::from(theirs).key(), Expect::Present)).await?;
+    assert_eq!(f.keys().await?, ["meta"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_foreign_flag_is_found_by_its_id_and_adopted() -> Result<()> {
+    let f = Fixture::new().await?;
+    let theirs = f.foreign_flag("theirs").await?;
+    put(&f.store, user(theirs.id, "x")).await?;
+    assert_eq!(f.raw::<String>(&["HGET", "P ids", &theirs.id.to_string()]).await?, "theirs");
+
+    // One that was only read is adopted by the next commit, and its id is defended before.
+    let read = f.foreign_flag("read").await?;
+    assert!(get(&f.store, &Record::from(read.clone()).key()).await?.is_some());
+    let mut thief = flag("thief");
+    thief.id = read.id;
+    assert_eq!(put(&f.store, thief).await.unwrap_err().kind(), ErrorKind::Conflict);
+    put(&f.store, flag("any")).await?;
+    assert_eq!(f.raw::<String>(&["HGET", "P ids", &read.id.to_string()]).await?, "read");
+
+    let unread = f.foreign_flag("unread").await?;
+    let by_id = listed(&f.another().await?, Query::Alias(Alias::FlagId(unread.id))).await?;
+    assert_eq!(by_id, [Record::from(unread).key()]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_write_of_the_origin_changes_the_revision() -> Result<()> {
+    let f = Fixture::new().await?;
+    let mut ours = flag("a");
+    let revision = put(&f.store, ours.clone()).await?.after.expect("a revision");
+    ours.default_enabled = true;
+    f.write_as_origin(ours.clone().into()).await?;
+    let batch = Batch::new().put(ours, Expect::Revision(revision));
+    assert_eq!(f.store.commit(batch).await.unwrap_err().kind(), ErrorKind::Conflict);
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_owner_that_nobody_has_is_not_found() -> Result<()> {
+    let f = Fixture::new().await?;
+    let gone = flag("gone");
+    let error = put(&f.store, user(gone.id, "x")).await.unwrap_err();
+    assert_eq!((error.kind(), error.field()), (ErrorKind::NotFound, Some("flag_id")));
+    // Deleted by the origin after this handle had seen it.
+    put(&f.store, gone.clone()).await?;
+    let _: () = f.raw(&["DEL", "P flag:gone"]).await?;
+    let _: () = f.raw(&["SREM", "P flags", "gone"]).await?;
+    assert_eq!(put(&f.store, user(gone.id, "x")).await.unwrap_err().kind(), ErrorKind::NotFound);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_value_that_only_python_reads_is_corrupt_and_can_be_deleted() -> Result<()> {
+    let f = Fixture::new().await?;
+    let theirs = f.foreign_flag("nan").await?;
+    put(&f.store, change(theirs.id)).await?;
+    let json = String::from_utf8(Record::from(theirs.clone()).encode()?)?;
+    let json = json.replace("\"default_value\":null", "\"default_value\":NaN");
+    assert!(json.contains("NaN"));
+    let _: () = f.raw(&["SET", "P flag:nan", &json]).await?;
+    let key = Record::from(theirs).key();
+    assert_eq!(get(&f.store, &key).await.unwrap_err().kind(), ErrorKind::Corrupt);
+    f.store.commit(Batch::new().delete(key, Expect::Present)).await?;
+    assert_eq!(f.keys().await?, ["meta"]);
+    Ok(())
+}

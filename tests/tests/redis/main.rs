@@ -1,0 +1,12 @@
+//! The Redis backend against a real server: what the conformance suite, which knows no server, cannot see.
+
+mod budgets;
+mod common;
+mod expiry;
+mod foreign;
+mod outages;
+mod ownership;
+mod permissions;
+mod scans;
+mod tls;
+mod wire;

@@ -1,0 +1,131 @@
+//! Servers that go away, freeze, come back empty.
+
+use std::time::{Duration, Instant};
+
+use anyhow::Result;
+use flags_core::storage::{Batch, Expect, Query};
+use flags_core::{ErrorKind, Kind, Record, Storage as _};
+use flags_redis::RedisStorage;
+use flags_tests::server::{Server, unique_prefix};
+
+use crate::common::{flag, get, list, put, raw};
+
+async fn open(server: &Server) -> Result<RedisStorage> {
+    let builder = RedisStorage::builder(&server.url())?.prefix(unique_prefix());
+    Ok(builder
+        .command_timeout(Duration::from_millis(200))
+        .deadline(Duration::from_millis(600))
+        .open()
+        .await?)
+}
+
+#[tokio::test]
+async fn no_server_is_unavailable_at_once() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let key = Record::from(flag("a")).key();
+    server.stop();
+    let begun = Instant::now();
+    assert_eq!(get(&store, &key).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    let error = put(&store, flag("a")).await.unwrap_err();
+    assert!(matches!(error.kind(), ErrorKind::Unavailable), "{error:?}");
+    assert!(error.is_retryable());
+    assert!(begun.elapsed() < Duration::from_millis(1_200), "{:?}", begun.elapsed());
+    let listed = list(&store, Query::All(Kind::Flag)).await;
+    assert!(matches!(&listed[..], [Err(error)] if error.kind() == ErrorKind::Unavailable));
+    assert!(RedisStorage::connect(&server.url()).await.is_err());
+
+    server.run()?;
+    put(&store, flag("a")).await?;
+    assert!(get(&store, &key).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_frozen_server_leaves_a_commit_in_doubt() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let key = Record::from(flag("a")).key();
+    server.signal("STOP")?;
+    let begun = Instant::now();
+    let error = put(&store, flag("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error:?}");
+    assert_eq!(get(&store, &key).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert_eq!(get(&store, &key).await.unwrap_err().kind(), ErrorKind::Unavailable);
+    assert!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    server.signal("CONT")?;
+    // Whatever became of it, the store works, and a late answer reaches nobody else.
+    store.commit(Batch::new().put(flag("b"), Expect::Any)).await?;
+    assert!(get(&store, &Record::from(flag("b")).key()).await?.is_some());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_dropped_call_harms_nothing() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    for n in 0..200 {
+        let commit = put(&store, flag(&format!("f{n}")));
+        let _ = tokio::time::timeout(Duration::from_micros(n * 3), commit).await;
+    }
+    put(&store, flag("last")).await?;
+    let mut raw = raw(&server.url()).await?;
+    let clients: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut raw).await?;
+    assert_eq!(clients.lines().count(), 2, "{clients}");
+    // Value and index agree whatever became of each.
+    let flags: usize = redis::cmd("DBSIZE").query_async(&mut raw).await?;
+    assert_eq!(list(&store, Query::All(Kind::Flag)).await.len() + 3, flags);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_store_that_was_emptied_is_noticed() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    assert!(store.health().await?.warnings.is_empty());
+    let mut raw = raw(&server.url()).await?;
+    let _: () = redis::cmd("FLUSHALL").query_async(&mut raw).await?;
+    let health = store.health().await?;
+    assert!(health.warnings.iter().any(|warning| warning.contains("emptied")), "{health:?}");
+    assert!(health.facts.iter().any(|fact| fact.name == "role" && fact.value == "master"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_full_server_changes_nothing() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    put(&store, flag("old")).await?;
+    let mut raw = raw(&server.url()).await?;
+    let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").query_async(&mut raw).await?;
+    let error = put(&store, flag("new")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("memory"), "{error}");
+    assert_eq!(list(&store, Query::All(Kind::Flag)).await.len(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_closed_store_stays_closed() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    store.close().await?;
+    store.close().await?;
+    assert_eq!(put(&store, flag("a")).await.unwrap_err().kind(), ErrorKind::Closed);
+    assert_eq!(store.health().await.unwrap_err().kind(), ErrorKind::Closed);
+    assert!(
+        matches!(&list(&store, Query::All(Kind::Flag)).await[..], [Err(e)] if e.kind() == ErrorKind::Closed)
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_unix_socket_is_a_url() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = RedisStorage::connect(&format!("redis+unix://{}?db=3", server.socket())).await?;
+    put(&store, flag("a")).await?;
+    let mut raw = raw(&format!("{}/3", server.url())).await?;
+    let set: Vec<String> = redis::cmd("SMEMBERS").arg("feature_flags:flags").query_async(&mut raw).await?;
+    assert_eq!(set, ["a"]);
+    Ok(())
+}
