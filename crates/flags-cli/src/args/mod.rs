@@ -1,0 +1,110 @@
+//! What can be asked for, and the help.
+
+mod flag;
+mod help;
+mod overrides;
+mod owned;
+mod segment;
+mod shared;
+mod transfer;
+
+use clap::{Parser, Subcommand};
+
+pub(crate) use flag::{Create, FlagCommand, FlagFilter};
+pub(crate) use help::EXIT_CODES;
+pub(crate) use overrides::{Entity, OverrideCommand, Set, SetOptions};
+pub(crate) use owned::{OwnedCommand, ScheduleList, Unfiltered};
+pub(crate) use segment::SegmentCommand;
+pub(crate) use shared::{Global, Input, Update};
+pub(crate) use transfer::Import;
+
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// Feature flags in your own store.
+#[derive(Parser)]
+#[command(name = "flags", version, after_help = help::EXAMPLES, max_term_width = 80)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The groups of commands.
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Flags: list, read, write, switch.
+    #[command(subcommand, after_help = help::FLAG)]
+    Flag(FlagCommand),
+    /// The answer of a flag for one entity, before any rule.
+    #[command(subcommand, after_help = help::OVERRIDE)]
+    Override(OverrideCommand),
+    /// Scheduled changes: what happens to a flag at an instant.
+    #[command(subcommand, after_help = help::SCHEDULE)]
+    Schedule(OwnedCommand<ScheduleList>),
+    /// Time windows: when a flag is on, day by day.
+    #[command(subcommand, after_help = help::WINDOW)]
+    Window(OwnedCommand<Unfiltered>),
+    /// Rollout phases: the steps of a gradual rollout.
+    #[command(subcommand, after_help = help::PHASE)]
+    Phase(OwnedCommand<Unfiltered>),
+    /// Segments: named groups that rules refer to.
+    #[command(subcommand, after_help = help::SEGMENT)]
+    Segment(SegmentCommand),
+    /// Write the whole store to standard output, as one JSON document.
+    #[command(after_help = help::EXPORT)]
+    Export,
+    /// Bring an exported document into the store.
+    #[command(after_help = help::IMPORT)]
+    Import(Import),
+    /// Ask the store how it is.
+    Health,
+    /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members.
+    #[command(after_help = help::DOCTOR)]
+    Doctor,
+    /// What the exit codes mean.
+    #[command(long_about = EXIT_CODES)]
+    ExitCodes,
+}
+
+impl Command {
+    /// What to tell somebody who interrupts it.
+    pub(crate) fn when_interrupted(&self) -> &'static str {
+        match self {
+            Self::Import(_) => {
+                "what was imported so far is whole and stays; repeat the command to import the rest"
+            }
+            Self::Export => "nothing was changed; the document is not complete, repeat the command",
+            Self::Health | Self::Doctor | Self::ExitCodes => "nothing was changed",
+            _ => "each record is either as it was or as you asked for; look, and repeat what is missing",
+        }
+    }
+}
+
+/// Reads the command line. Help and mistakes are printed here.
+pub(crate) fn parse() -> Result<Cli, Exit> {
+    Cli::try_parse().map_err(|error| {
+        if !error.use_stderr() {
+            let _ = error.print();
+            return Exit::Ok;
+        }
+        if std::env::args_os().any(|argument| argument == "--json") {
+            let text = error.to_string();
+            let message = text.trim_start_matches("error: ").trim_end();
+            return Output::new(true).failure(&Failure::usage(message, "`flags help` lists the commands"));
+        }
+        let _ = error.print();
+        Exit::Usage
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_definition_is_consistent() {
+        super::Cli::command().debug_assert();
+    }
+}

@@ -1,0 +1,114 @@
+//! `flags override`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use feature_flags::{EntityId, EntityType, FlagKey, Json};
+
+use super::shared::Condition;
+
+/// What can be done with overrides.
+#[derive(Subcommand)]
+pub(crate) enum OverrideCommand {
+    /// Create or replace an override, or those of a file
+    Set(Set),
+    /// Show one
+    Get(Entity),
+    /// List those of one flag
+    List {
+        /// The flag's key
+        key: FlagKey,
+    },
+    /// Delete one
+    Delete {
+        #[command(flatten)]
+        entity: Entity,
+        #[command(flatten)]
+        condition: Condition,
+    },
+}
+
+/// Which override.
+#[derive(Args)]
+pub(crate) struct Entity {
+    /// The flag's key
+    pub(crate) key: FlagKey,
+    /// user, organization, tenant, targeting_key, or a type of your own
+    #[arg(value_name = "TYPE")]
+    pub(crate) entity_type: EntityType,
+    /// Which entity of that type
+    #[arg(value_name = "ID")]
+    pub(crate) entity_id: EntityId,
+}
+
+/// What to set: one override by its options, or records.
+#[derive(Args)]
+#[command(override_usage = "flags override set KEY TYPE ID [OPTIONS]\n       flags override set -f FILE")]
+pub(crate) struct Set {
+    #[command(flatten)]
+    pub(crate) entity: Option<Entity>,
+    /// Records as JSON; `-` is standard input
+    #[arg(long, short, value_name = "FILE", conflicts_with_all = ["key", "entity_type", "entity_id"])]
+    #[arg(required_unless_present = "key")]
+    pub(crate) file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) options: SetOptions,
+}
+
+/// What an override answers, and for how long.
+#[derive(Args)]
+pub(crate) struct SetOptions {
+    /// What a boolean flag answers [default: true]
+    #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, conflicts_with = "file")]
+    pub(crate) enabled: Option<bool>,
+    /// What another flag answers
+    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    pub(crate) value: Option<Json>,
+    /// For how long: 90s, 30m, 2h, 1h30m, 7d [default: for good]
+    #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "file")]
+    pub(crate) expires_in: Option<Duration>,
+    #[command(flatten)]
+    pub(crate) condition: Condition,
+}
+
+/// `1h30m`: whole numbers, each with its unit.
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    const HELP: &str = "write numbers with units, such as 90s, 30m, 2h, 1h30m or 7d";
+    let (mut total, mut rest) = (Duration::ZERO, text);
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or(HELP)?;
+        let (number, after) = rest.split_at(digits);
+        let end = after.find(|c: char| c.is_ascii_digit()).unwrap_or(after.len());
+        let (unit, after) = after.split_at(end);
+        let millis: u64 = match unit {
+            "ms" => 1,
+            "s" => 1_000,
+            "m" => 60_000,
+            "h" => 3_600_000,
+            "d" => 86_400_000,
+            "w" => 604_800_000,
+            _ => return Err(HELP),
+        };
+        let number: u64 = number.parse().map_err(|_| HELP)?;
+        total += Duration::from_millis(number.checked_mul(millis).ok_or("that is too long")?);
+        rest = after;
+    }
+    if total.is_zero() { Err(HELP) } else { Ok(total) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_are_numbers_with_units() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("1h30m"), Ok(Duration::from_secs(5400)));
+        assert_eq!(duration("1d500ms"), Ok(Duration::from_millis(86_400_500)));
+        for wrong in ["", "90", "h", "2 h", "-1s", "0s", "1y", "99999999999999999999d", "999999999999999999w"]
+        {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

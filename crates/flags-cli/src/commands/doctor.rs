@@ -1,0 +1,200 @@
+//! `flags doctor`.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use feature_flags::storage::{Query, Stored};
+use feature_flags::validate::{Problem, Validate as _};
+use feature_flags::{FlagId, Key, Kind, Record, SegmentId};
+use serde::Serialize;
+
+use super::{Session, listing};
+use crate::failure::{Exit, Failure};
+use crate::output::{Progress, clean, count};
+
+/// One thing that somebody should look at.
+#[derive(Serialize)]
+struct Finding {
+    severity: Severity,
+    /// What is wrong, as one word.
+    kind: &'static str,
+    key: Option<String>,
+    message: String,
+    /// The next step.
+    hint: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Severity {
+    Error,
+    Warning,
+}
+
+/// What `--json` prints.
+#[derive(Serialize, Default)]
+struct Report {
+    /// How many records of each kind were looked at.
+    checked: BTreeMap<&'static str, usize>,
+    findings: Vec<Finding>,
+}
+
+pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
+    let mut report = Report::default();
+    for warning in session.store.health_check().await?.warnings {
+        report.add(Severity::Warning, "health", None, warning, None);
+    }
+    let mut examined = Examined::default();
+    let progress = Progress::counting("records checked");
+    for kind in Kind::ALL {
+        let (mut checked, mut corrupt) = (0, Vec::new());
+        let look = |stored: Stored| {
+            checked += 1;
+            examined.look(&stored.record, &mut report);
+            Ok(())
+        };
+        listing::each(session, Query::All(kind), &progress, look, |error| corrupt.push(error)).await?;
+        report.checked.insert(kind.as_str(), checked + corrupt.len());
+        for error in corrupt {
+            let key = error.key().map(ToString::to_string);
+            let failure = Failure::from(error);
+            report.add(Severity::Error, "corrupt", key, failure.message, Some(WRITE_OVER.to_owned()));
+        }
+    }
+    drop(progress);
+    examined.orphans(session, &mut report).await?;
+    examined.segments(&mut report);
+    print(session, &report)
+}
+
+const WRITE_OVER: &str = "delete it, or write it anew; an export from before holds what it was";
+
+impl Report {
+    fn add(
+        &mut self,
+        severity: Severity,
+        kind: &'static str,
+        key: Option<String>,
+        message: impl Into<String>,
+        hint: Option<String>,
+    ) {
+        self.findings.push(Finding { severity, kind, key, message: message.into(), hint });
+    }
+
+    fn number(&self, severity: Severity) -> usize {
+        self.findings.iter().filter(|finding| finding.severity == severity).count()
+    }
+}
+
+/// What has to be remembered of a record once the next one is looked at.
+#[derive(Default)]
+struct Examined {
+    flags: HashSet<FlagId>,
+    ownerless: Vec<(FlagId, Key)>,
+    segments: BTreeMap<SegmentId, (String, Option<SegmentId>)>,
+}
+
+impl Examined {
+    fn look(&mut self, record: &Record, report: &mut Report) {
+        match record {
+            Record::Flag(flag) => {
+                self.flags.insert(flag.id);
+            }
+            Record::Segment(segment) => {
+                self.segments.insert(segment.id, (segment.name.to_string(), segment.parent_segment_id));
+            }
+            // Flags are looked at first.
+            other => match other.owner() {
+                Some(owner) if !self.flags.contains(&owner) => self.ownerless.push((owner, other.key())),
+                _ => {}
+            },
+        }
+        for problem in problems(record) {
+            report.add(
+                Severity::Warning,
+                "invalid",
+                Some(record.key().to_string()),
+                problem.to_string(),
+                Some("correct it with update; until then it is used as it is".to_owned()),
+            );
+        }
+    }
+
+    /// Records without a flag, unless the flag was created meanwhile.
+    async fn orphans(&self, session: &Session, report: &mut Report) -> Result<(), Failure> {
+        let mut owners: HashMap<FlagId, bool> = HashMap::new();
+        for (owner, key) in &self.ownerless {
+            let exists = match owners.get(owner) {
+                Some(exists) => *exists,
+                None => session.store.get_flag_by_id(*owner).await?.is_some(),
+            };
+            owners.insert(*owner, exists);
+            if !exists {
+                let failure = crate::store::ownerless(key);
+                report.add(Severity::Error, "orphan", failure.key, failure.message, failure.hint);
+            }
+        }
+        Ok(())
+    }
+
+    /// Segments whose ancestors do not end.
+    fn segments(&self, report: &mut Report) {
+        for (id, (name, parent)) in &self.segments {
+            let key = Some(Key::Segment(*id).to_string());
+            if parent.is_some_and(|parent| !self.segments.contains_key(&parent)) {
+                let message = format!("the parent of {name:?} does not exist, so nobody is in it");
+                let hint = "give it another parent_segment_id, or null".to_owned();
+                report.add(Severity::Warning, "missing_parent", key, message, Some(hint));
+            } else if self.is_own_ancestor(*id) {
+                let message = format!("{name:?} is its own ancestor, so nobody is in it");
+                let hint = "set the parent_segment_id of one of the cycle to null".to_owned();
+                report.add(Severity::Error, "cycle", key, message, Some(hint));
+            }
+        }
+    }
+
+    fn is_own_ancestor(&self, id: SegmentId) -> bool {
+        let parent = |id: &SegmentId| self.segments.get(id).and_then(|(_, parent)| *parent);
+        // A cycle further up comes round as often as there are segments, and never to this one.
+        std::iter::successors(parent(&id), parent).take(self.segments.len()).any(|ancestor| ancestor == id)
+    }
+}
+
+fn problems(record: &Record) -> Vec<Problem> {
+    match record {
+        Record::Flag(flag) => flag.problems(),
+        Record::Override(one) => one.problems(),
+        Record::ScheduledChange(change) => change.problems(),
+        Record::TimeSchedule(window) => window.problems(),
+        Record::RolloutPhase(phase) => phase.problems(),
+        Record::Segment(segment) => segment.problems(),
+        _ => Vec::new(),
+    }
+}
+
+fn print(session: &Session, report: &Report) -> Result<Exit, Failure> {
+    let errors = report.number(Severity::Error);
+    let exit = if errors == 0 { Exit::Ok } else { Exit::Failed };
+    if session.out.is_json() {
+        session.out.value(report)?;
+        return Ok(exit);
+    }
+    let mut text = String::new();
+    for finding in &report.findings {
+        let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
+        let key = finding.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
+        text.push_str(&clean(&format!("{severity}: {key}{}\n", finding.message)));
+        if let Some(hint) = &finding.hint {
+            text.push_str(&clean(&format!("  hint: {hint}\n")));
+        }
+    }
+    let checked: usize = report.checked.values().sum();
+    let warnings = report.number(Severity::Warning);
+    text.push_str(&format!(
+        "{} checked: {}, {}\n",
+        count(checked, "record"),
+        count(errors, "error"),
+        count(warnings, "warning")
+    ));
+    session.out.text(&text)?;
+    Ok(exit)
+}

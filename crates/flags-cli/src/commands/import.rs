@@ -1,0 +1,111 @@
+//! `flags import`.
+
+use feature_flags::FlagStore;
+use feature_flags::transfer::{Document, ImportAction, ImportMode, ImportPlan};
+use serde::Serialize;
+
+use super::Session;
+use crate::args::Import;
+use crate::failure::{Exit, Failure};
+use crate::output::{Counted, Progress, clean, count, diff};
+use crate::{confirm, input};
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    created: usize,
+    updated: usize,
+    deleted: usize,
+    unchanged: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changes: Option<Vec<Change>>,
+}
+
+#[derive(Serialize)]
+struct Change {
+    action: &'static str,
+    key: String,
+}
+
+pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Failure> {
+    let document = Document::from_json(&input::bytes(&import.file)?)
+        .map_err(|error| Failure::from(error).with_hint("a document is what `flags export` prints"))?;
+    let plan = session.store.plan_import(&document, import.mode()).await?;
+    if import.dry_run {
+        return dry_run(session, &plan);
+    }
+    let deleted = number(&plan, ImportAction::Delete);
+    if import.mode() == ImportMode::Replace && deleted > 0 {
+        confirm::ask(
+            session,
+            &format!("This deletes {} that the document does not hold.", count(deleted, "record")),
+        )?;
+    }
+    let total = plan.differences.iter().filter(|d| word(d.action).is_some()).count();
+    drop(plan);
+    let store = FlagStore::new(Counted::new(session.store.storage(), Progress::of(total, "records written")));
+    let done = store.import(&document, import.mode()).await?;
+    let report = Report {
+        created: done.created,
+        updated: done.updated,
+        deleted: done.deleted,
+        unchanged: done.unchanged,
+        changes: None,
+    };
+    print(session, &report, "")
+}
+
+/// Says what would change, and changes nothing.
+fn dry_run(session: &Session, plan: &ImportPlan) -> Result<Exit, Failure> {
+    let report = Report {
+        created: number(plan, ImportAction::Create),
+        updated: number(plan, ImportAction::Update) + number(plan, ImportAction::Recreate),
+        deleted: number(plan, ImportAction::Delete),
+        unchanged: number(plan, ImportAction::Keep) + number(plan, ImportAction::Skip),
+        changes: session.out.is_json().then(|| changes(plan)),
+    };
+    if !session.out.is_json() {
+        for difference in &plan.differences {
+            let Some(word) = word(difference.action) else { continue };
+            let mut text = format!("{word} {}\n", clean(&difference.key.to_string()));
+            if matches!(difference.action, ImportAction::Update | ImportAction::Recreate) {
+                text.push_str(&diff(difference.before.as_ref(), difference.after.as_ref(), false)?);
+            }
+            session.out.text(&text)?;
+        }
+    }
+    print(session, &report, "would be ")
+}
+
+fn print(session: &Session, report: &Report, would_be: &str) -> Result<Exit, Failure> {
+    if session.out.is_json() {
+        return session.out.value(report);
+    }
+    session.out.note(&format!(
+        "{would_be}created {}, updated {}, deleted {}; unchanged {}",
+        report.created, report.updated, report.deleted, report.unchanged
+    ));
+    Ok(Exit::Ok)
+}
+
+fn changes(plan: &ImportPlan) -> Vec<Change> {
+    let change = |d: &feature_flags::transfer::Difference| {
+        Some(Change { action: word(d.action)?, key: d.key.to_string() })
+    };
+    plan.differences.iter().filter_map(change).collect()
+}
+
+fn number(plan: &ImportPlan, action: ImportAction) -> usize {
+    plan.with_action(action).count()
+}
+
+/// What an action is called, if it changes anything.
+fn word(action: ImportAction) -> Option<&'static str> {
+    Some(match action {
+        ImportAction::Create => "create",
+        ImportAction::Update => "update",
+        ImportAction::Recreate => "recreate",
+        ImportAction::Delete => "delete",
+        _ => return None,
+    })
+}

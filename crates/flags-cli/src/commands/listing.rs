@@ -1,0 +1,88 @@
+//! Reading many records: sorted, the unreadable ones beside the others.
+
+use std::collections::HashSet;
+
+use feature_flags::storage::{Query, Stored};
+use feature_flags::{Error, ErrorKind, FlagId, Record};
+use futures_util::StreamExt as _;
+
+use super::Session;
+use crate::failure::{Exit, Failure};
+use crate::output::{FlagNames, Progress};
+
+/// Reads a listing record by record; those that cannot be read go to `corrupt`.
+pub(super) async fn each(
+    session: &Session,
+    query: Query,
+    progress: &Progress,
+    mut record: impl FnMut(Stored) -> Result<(), Failure>,
+    mut corrupt: impl FnMut(Error),
+) -> Result<(), Failure> {
+    let mut items = session.store.storage().list(query);
+    while let Some(item) = items.next().await {
+        progress.add(1);
+        match item {
+            Ok(stored) => record(stored)?,
+            Err(error) if error.kind() == ErrorKind::Corrupt => corrupt(error),
+            Err(error) => return Err(error.in_operation("list").into()),
+        }
+    }
+    Ok(())
+}
+
+/// Prints those records of a listing that are wanted; in the order of the typed API.
+pub(super) async fn print(
+    session: &Session,
+    query: Query,
+    wanted: impl Fn(&Record) -> bool,
+) -> Result<Exit, Failure> {
+    let kind = query.kind();
+    let one_owner = matches!(query, Query::Owned(..));
+    let (mut records, mut exit) = (Vec::new(), Exit::Ok);
+    let progress = Progress::counting("records read");
+    let keep = |stored: Stored| {
+        if wanted(&stored.record) {
+            records.push(stored);
+        }
+        Ok(())
+    };
+    let mut unreadable = Vec::new();
+    each(session, query, &progress, keep, |error| unreadable.push(error)).await?;
+    drop(progress);
+    records.sort_by_cached_key(|stored| order(&stored.record));
+    let names = if one_owner { FlagNames::new() } else { owners(session, &records).await? };
+    session.out.records(kind, &records, &names)?;
+    for error in &unreadable {
+        exit = Exit::Failed;
+        session.out.failure(&error.into());
+    }
+    Ok(exit)
+}
+
+/// What a listing is sorted by, as in the typed API.
+fn order(record: &Record) -> (String, i64, String) {
+    let key = record.key().to_string();
+    match record {
+        Record::Flag(flag) => (flag.key.to_string(), 0, String::new()),
+        Record::Override(one) => (one.entity_type.to_string(), 0, one.entity_id.to_string()),
+        Record::ScheduledChange(change) => (String::new(), change.scheduled_at.unix_micros(), key),
+        Record::TimeSchedule(window) => (window.name.clone(), 0, key),
+        Record::RolloutPhase(phase) => (phase.flag_id.to_string(), phase.phase_number, key),
+        Record::Segment(segment) => (segment.name.to_string(), 0, key),
+        _ => (key, 0, String::new()),
+    }
+}
+
+/// The keys of the flags that the records belong to: for people, programs have the ids.
+pub(super) async fn owners(session: &Session, records: &[Stored]) -> Result<FlagNames, Failure> {
+    let mut names = FlagNames::new();
+    if session.out.is_json() {
+        return Ok(names);
+    }
+    let ids: HashSet<FlagId> = records.iter().filter_map(|stored| stored.record.owner()).collect();
+    for id in ids {
+        let flag = session.store.get_flag_by_id(id).await?;
+        names.insert(id, flag.map_or_else(|| id.to_string(), |flag| flag.key.to_string()));
+    }
+    Ok(names)
+}

@@ -1,0 +1,43 @@
+//! The commands.
+
+mod doctor;
+mod export;
+mod flag;
+mod health;
+mod import;
+mod listing;
+mod overrides;
+mod owned;
+mod records;
+mod segment;
+
+use feature_flags::{FlagStore, Kind};
+
+use crate::args::Command;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+/// What every command works with.
+pub(crate) struct Session {
+    pub(crate) store: FlagStore,
+    pub(crate) out: Output,
+    /// Whether every question has been answered with yes.
+    pub(crate) yes: bool,
+}
+
+/// Runs a command.
+pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Failure> {
+    match command {
+        Command::Flag(command) => flag::run(session, command).await,
+        Command::Override(command) => overrides::run(session, command).await,
+        Command::Schedule(command) => owned::schedules(session, command).await,
+        Command::Window(command) => owned::run(session, Kind::TimeSchedule, command).await,
+        Command::Phase(command) => owned::run(session, Kind::RolloutPhase, command).await,
+        Command::Segment(command) => segment::run(session, command).await,
+        Command::Export => export::run(session).await,
+        Command::Import(import) => import::run(session, &import).await,
+        Command::Health => health::run(session).await,
+        Command::Doctor => doctor::run(session).await,
+        Command::ExitCodes => Ok(Exit::Ok),
+    }
+}

@@ -1,0 +1,160 @@
+//! Errors with a next step, and the exit codes.
+
+use std::error::Error as _;
+use std::io;
+use std::process::ExitCode;
+
+use feature_flags::{Error, ErrorKind, Key, Kind};
+use serde::Serialize;
+
+/// What a command ends with. `flags help exit-codes` describes them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    Ok = 0,
+    Failed = 1,
+    Usage = 2,
+    NotFound = 3,
+    Conflict = 4,
+    Unavailable = 5,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Why a command failed. Serialized, it is what `--json` prints.
+#[derive(Debug, Serialize)]
+pub(crate) struct Failure {
+    #[serde(skip)]
+    pub(crate) exit: Exit,
+    /// One word, finer than the exit code.
+    pub(crate) kind: &'static str,
+    /// What was being done to the store.
+    pub(crate) operation: Option<&'static str>,
+    /// The record it is about, as `kind:name`.
+    pub(crate) key: Option<String>,
+    /// What went wrong.
+    pub(crate) message: String,
+    /// The next step.
+    pub(crate) hint: Option<String>,
+}
+
+impl Failure {
+    fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, kind, operation: None, key: None, message: message.into(), hint: None }
+    }
+
+    /// The command line, or what it stands for, is wrong.
+    pub(crate) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Exit::Usage, "usage", message).with_hint(hint)
+    }
+
+    /// What was read from a file is wrong.
+    pub(crate) fn input(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, "invalid", message).with_hint(hint)
+    }
+
+    /// Somebody pressed Ctrl-C.
+    pub(crate) fn interrupted(hint: impl Into<String>) -> Self {
+        Self::new(Exit::Interrupted, "interrupted", "interrupted").with_hint(hint)
+    }
+
+    /// Whoever read our output has seen enough: no failure to tell anybody of.
+    pub(crate) fn is_silent(&self) -> bool {
+        self.kind == BROKEN_PIPE
+    }
+
+    pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Names the record and what was being done to it.
+    pub(crate) fn about(mut self, operation: Option<&'static str>, key: Option<&Key>) -> Self {
+        self.operation = operation;
+        self.key = key.map(ToString::to_string);
+        self
+    }
+}
+
+const BROKEN_PIPE: &str = "broken_pipe";
+
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::new(Exit::Ok, BROKEN_PIPE, "nobody reads the output"),
+            _ => Self::new(Exit::Failed, "io", error.to_string()),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::from(&error)
+    }
+}
+
+impl From<&Error> for Failure {
+    fn from(error: &Error) -> Self {
+        let mut message = error.field().map_or_else(String::new, |field| format!("{field}: "));
+        message.push_str(error.reason());
+        let mut cause = error.source();
+        while let Some(because) = cause {
+            message.push_str(&format!(": {because}"));
+            cause = because.source();
+        }
+        let mut failure = Self::new(exit_of(error.kind()), error.kind().as_str(), message)
+            .about(error.operation(), error.key());
+        failure.hint = hint(error);
+        failure
+    }
+}
+
+fn exit_of(kind: ErrorKind) -> Exit {
+    match kind {
+        ErrorKind::NotFound => Exit::NotFound,
+        ErrorKind::AlreadyExists | ErrorKind::Conflict => Exit::Conflict,
+        ErrorKind::Unavailable | ErrorKind::Indeterminate => Exit::Unavailable,
+        _ => Exit::Failed,
+    }
+}
+
+/// The next step.
+fn hint(error: &Error) -> Option<String> {
+    let noun = error.key().map_or("flag", |key| noun(key.kind()));
+    Some(match error.kind() {
+        ErrorKind::NotFound => match error.field() {
+            Some(_) => "`flags flag list` shows the flags that there are".to_owned(),
+            None => format!("`flags {noun} list` shows what there is"),
+        },
+        ErrorKind::AlreadyExists => format!("to change it: `flags {noun} update`"),
+        ErrorKind::Conflict if error.is_stale() => {
+            format!("read it again with `flags {noun} get --json`, and repeat the edit")
+        }
+        ErrorKind::Corrupt => "`flags doctor` names all that cannot be read; a record can be replaced or \
+                               deleted without being read"
+            .to_owned(),
+        ErrorKind::Unavailable => {
+            "nothing was changed; check the URL in --store or FLAGS_STORE, and that the store is up"
+                .to_owned()
+        }
+        ErrorKind::Indeterminate => "the write may have been applied: look before you repeat it".to_owned(),
+        ErrorKind::Denied => {
+            "check the user and the password in the URL, and what the store permits that user".to_owned()
+        }
+        _ => return None,
+    })
+}
+
+/// What the command line calls a kind of record.
+pub(crate) fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::ScheduledChange => "schedule",
+        Kind::TimeSchedule => "window",
+        Kind::RolloutPhase => "phase",
+        other => other.as_str(),
+    }
+}

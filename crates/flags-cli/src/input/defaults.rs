@@ -1,0 +1,68 @@
+//! What a new record is where nobody says otherwise.
+//!
+//! The defaults go into the JSON before it is decoded, so that members which this version does not know are kept.
+
+use feature_flags::{FlagId, Json, Kind};
+
+use super::Object;
+use crate::failure::Failure;
+
+/// Fills in what is not given.
+pub(super) fn fill(kind: Kind, object: &mut Object, owner: Option<FlagId>) -> Result<(), Failure> {
+    object.fill("id", new_id);
+    if let Some(owner) = owner {
+        object.fill("flag_id", || owner.to_string().into());
+    }
+    match kind {
+        Kind::Flag => flag(object)?,
+        Kind::Override => object.fill("enabled", || true.into()),
+        Kind::TimeSchedule => {
+            object.fill("recurrence_type", || "daily".into());
+            // As the origin reads them: from midnight, until the end of the day.
+            object.fill("start_time", Json::null);
+            object.fill("end_time", Json::null);
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Every id is a UUID, whatever it is the id of.
+fn new_id() -> Json {
+    FlagId::new().to_string().into()
+}
+
+fn flag(object: &mut Object) -> Result<(), Failure> {
+    if let Some(key) = object.get("key").cloned() {
+        object.fill("name", || key);
+    }
+    object.fill("flag_type", || "boolean".into());
+    object.fill("status", || "active".into());
+    object.fill("default_enabled", || false.into());
+    each(object, "rules", |index, rule| {
+        rule.fill("name", || format!("rule {}", index + 1).into());
+        rule.fill("priority", || Json::from(i64::try_from(index).unwrap_or(i64::MAX)));
+        rule.fill("enabled", || true.into());
+        rule.fill("serve_enabled", || true.into());
+    })?;
+    each(object, "variants", |_, variant| {
+        if let Some(key) = variant.get("key").cloned() {
+            variant.fill("name", || key);
+        }
+    })
+}
+
+/// The parts of a flag: each has an id, and more.
+fn each(object: &mut Object, list: &str, more: impl Fn(usize, &mut Object)) -> Result<(), Failure> {
+    let Some(json) = object.get(list).filter(|json| !json.is_null()) else { return Ok(()) };
+    let wrong = |error: &dyn std::fmt::Display| {
+        Failure::input(format!("{list}: {error}"), "`flags flag get --json` shows what it looks like")
+    };
+    let mut parts: Vec<Object> = json.to().map_err(|_| wrong(&"must be an array of objects"))?;
+    for (index, part) in parts.iter_mut().enumerate() {
+        part.fill("id", new_id);
+        more(index, part);
+    }
+    object.set(list, Json::new(&parts).map_err(|error| wrong(&error))?);
+    Ok(())
+}

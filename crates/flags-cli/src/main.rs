@@ -1,0 +1,53 @@
+//! `flags`: feature flags from the command line, for people at a terminal and, with `--json`, for programs.
+//!
+//! | module | what |
+//! |---|---|
+//! | [`args`] | what can be asked for, and the help |
+//! | [`input`] | records from files and standard input: defaults, completeness, the `revision` member |
+//! | [`store`] | opening the store; creating, updating and deleting a record of any kind |
+//! | [`commands`] | one module for each group of commands |
+//! | [`output`] | tables, the readable view, JSON, differences, progress |
+//! | [`confirm`] | the question before something is destroyed |
+//! | [`failure`] | errors with a next step, and the exit codes |
+//! | [`interrupt`] | Ctrl-C |
+
+mod args;
+mod commands;
+mod confirm;
+mod failure;
+mod input;
+mod interrupt;
+mod output;
+mod store;
+
+use std::process::ExitCode;
+
+use crate::args::Cli;
+use crate::commands::Session;
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
+
+fn main() -> ExitCode {
+    let cli = match args::parse() {
+        Ok(cli) => cli,
+        Err(exit) => return exit.into(),
+    };
+    let out = Output::new(cli.global.json);
+    run(cli, out).unwrap_or_else(|failure| out.failure(&failure)).into()
+}
+
+fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
+    interrupt::watch(out, cli.command.when_interrupted())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        let Cli { global, command } = cli;
+        if let args::Command::ExitCodes = command {
+            return out.text(args::EXIT_CODES);
+        }
+        let store = store::open(&global).await?;
+        let session = Session { store, out, yes: global.yes };
+        let exit = commands::run(&session, command).await?;
+        session.store.close().await?;
+        Ok(exit)
+    })
+}

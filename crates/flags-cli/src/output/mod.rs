@@ -1,0 +1,144 @@
+//! What commands print: data on standard output, everything else on standard error.
+
+mod diff;
+mod json;
+mod progress;
+mod show;
+mod table;
+mod text;
+
+use std::collections::HashMap;
+use std::io::{self, BufWriter, Write as _};
+
+use console::style;
+use feature_flags::storage::Stored;
+use feature_flags::{FlagId, Kind};
+use serde::Serialize;
+
+pub(crate) use diff::diff;
+pub(crate) use progress::{Counted, Progress};
+pub(crate) use text::{clean, count};
+
+use crate::failure::{Exit, Failure};
+
+/// The keys of flags by their ids, for tables that show records of several flags.
+pub(crate) type FlagNames = HashMap<FlagId, String>;
+
+/// Where and in which form a command prints.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    json: bool,
+}
+
+impl Output {
+    pub(crate) fn new(json: bool) -> Self {
+        Self { json }
+    }
+
+    /// Whether a program reads it.
+    pub(crate) fn is_json(self) -> bool {
+        self.json
+    }
+
+    /// Prints a failure, and says what to end with.
+    pub(crate) fn failure(self, failure: &Failure) -> Exit {
+        if !failure.is_silent() {
+            self.complain("error", failure);
+        }
+        failure.exit
+    }
+
+    /// Prints something that the command got over.
+    pub(crate) fn warning(self, failure: &Failure) {
+        self.complain("warning", failure);
+    }
+
+    fn complain(self, how: &str, failure: &Failure) {
+        if self.json {
+            let object = serde_json::to_string(failure).unwrap_or_else(|_| failure.message.clone());
+            eprintln!("{object}");
+            return;
+        }
+        let how = style(format!("{how}:")).for_stderr().bold();
+        let how = if failure.exit == Exit::Ok { how.yellow() } else { how.red() };
+        let about: Vec<&str> = failure.operation.into_iter().chain(failure.key.as_deref()).collect();
+        let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
+        eprintln!("{how} {}", clean(&format!("{about}{}", failure.message)));
+        if let Some(hint) = &failure.hint {
+            eprintln!("{} {}", style("hint:").for_stderr().bold(), clean(hint));
+        }
+    }
+
+    /// Tells people, and people only, what was done.
+    pub(crate) fn note(self, text: &str) {
+        if !self.json {
+            eprintln!("{}", clean(text));
+        }
+    }
+
+    /// Shows people, and people only, what was changed.
+    pub(crate) fn note_diff(self, before: &Stored, after: &Stored) -> Result<(), Failure> {
+        if !self.json {
+            eprint!("{}", diff(Some(&before.record), Some(&after.record), true)?);
+        }
+        Ok(())
+    }
+
+    /// Prints text that is there to be read.
+    pub(crate) fn text(self, text: &str) -> Result<Exit, Failure> {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(text.as_bytes())?;
+        stdout.flush()?;
+        Ok(Exit::Ok)
+    }
+
+    /// Prints one value as JSON.
+    pub(crate) fn value(self, value: &impl Serialize) -> Result<Exit, Failure> {
+        let mut text = serde_json::to_string(value).map_err(io::Error::from)?;
+        text.push('\n');
+        self.text(&text)
+    }
+
+    /// Prints one record.
+    pub(crate) fn record(self, stored: &Stored, names: &FlagNames) -> Result<Exit, Failure> {
+        if self.json {
+            self.text(&format!("{}\n", json::indent(&json::record(stored)?)))
+        } else {
+            self.text(&show::record(stored, names)?)
+        }
+    }
+
+    /// Prints what was written, for programs.
+    pub(crate) fn written(self, written: &[Stored], array: bool) -> Result<Exit, Failure> {
+        match written {
+            _ if !self.json => Ok(Exit::Ok),
+            [one] if !array => self.record(one, &FlagNames::new()),
+            many => self.array(many),
+        }
+    }
+
+    /// Prints a listing.
+    pub(crate) fn records(self, kind: Kind, records: &[Stored], names: &FlagNames) -> Result<Exit, Failure> {
+        if self.json {
+            return self.array(records);
+        }
+        if records.is_empty() {
+            self.note("none");
+            return Ok(Exit::Ok);
+        }
+        self.text(&table::table(kind, records, names))
+    }
+
+    /// An array, a record a line.
+    fn array(self, records: &[Stored]) -> Result<Exit, Failure> {
+        let mut stdout = BufWriter::new(io::stdout().lock());
+        let mut separator = "[\n";
+        for stored in records {
+            write!(stdout, "{separator}{}", json::record(stored)?)?;
+            separator = ",\n";
+        }
+        stdout.write_all(if records.is_empty() { b"[]\n" } else { b"\n]\n" })?;
+        stdout.flush()?;
+        Ok(Exit::Ok)
+    }
+}

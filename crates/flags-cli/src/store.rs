@@ -1,0 +1,138 @@
+//! Opening the store; creating, updating and deleting a record of any kind.
+
+use feature_flags::storage::{Revision, Stored};
+use feature_flags::{
+    Error, ErrorKind, Flag, FlagKey, FlagStore, Key, Model, Record, Result, Versioned, connect,
+};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::args::Global;
+use crate::failure::{Exit, Failure};
+
+/// Opens the store that the options name.
+pub(crate) async fn open(global: &Global) -> Result<FlagStore, Failure> {
+    let Some(url) = global.store.as_deref().filter(|url| !url.is_empty()) else {
+        return Err(Failure::usage(
+            "no store is named",
+            "--store redis://localhost:6379, or the variable FLAGS_STORE",
+        ));
+    };
+    match connect(&with_prefix(url, global.prefix.as_deref())).await {
+        Ok(storage) => Ok(FlagStore::new(storage)),
+        Err(error) => {
+            let wrong_url = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported);
+            let mut failure = Failure::from(error);
+            if wrong_url {
+                failure.exit = Exit::Usage;
+            }
+            Err(failure)
+        }
+    }
+}
+
+/// The URL with the prefix as its parameter. A store in memory has no prefix.
+fn with_prefix(url: &str, prefix: Option<&str>) -> String {
+    match prefix {
+        Some(prefix) if url.starts_with("redis") => {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            format!("{url}{separator}prefix={}", utf8_percent_encode(prefix, NON_ALPHANUMERIC))
+        }
+        _ => url.to_owned(),
+    }
+}
+
+/// The flag of that key, which has to exist.
+pub(crate) async fn flag(store: &FlagStore, key: &FlagKey) -> Result<Versioned<Flag>> {
+    let missing = || Error::not_found(Key::Flag(key.clone())).in_operation("get_flag");
+    store.get_flag(key).await?.ok_or_else(missing)
+}
+
+/// The record of that key, if there is one.
+pub(crate) async fn read(store: &FlagStore, key: &Key) -> Result<Option<Stored>> {
+    store.storage().get(std::slice::from_ref(key)).await?.pop().unwrap_or(Ok(None))
+}
+
+/// A typed record as one of any kind.
+pub(crate) fn stored<T: Model>(versioned: &Versioned<T>) -> Stored {
+    Stored::new(versioned.value().clone().into_record(), versioned.revision().clone())
+}
+
+/// Creates a record; an override is replaced if it is there.
+pub(crate) async fn create(store: &FlagStore, record: Record) -> Result<Stored> {
+    Ok(match record {
+        Record::Flag(flag) => stored(&store.create_flag((*flag).clone()).await?),
+        Record::Override(one) => stored(&store.create_override((*one).clone()).await?),
+        Record::ScheduledChange(change) => stored(&store.create_scheduled_change((*change).clone()).await?),
+        Record::TimeSchedule(window) => stored(&store.create_time_schedule((*window).clone()).await?),
+        Record::RolloutPhase(phase) => stored(&store.create_rollout_phase((*phase).clone()).await?),
+        Record::Segment(segment) => stored(&store.create_segment((*segment).clone()).await?),
+        other => return Err(unknown(&other.key())),
+    })
+}
+
+/// Replaces a record, if it still has that revision.
+pub(crate) async fn update(store: &FlagStore, record: Record, expected: Option<&Revision>) -> Result<Stored> {
+    Ok(match record {
+        Record::Flag(flag) => stored(&store.update_flag((*flag).clone(), expected).await?),
+        Record::ScheduledChange(change) => {
+            stored(&store.update_scheduled_change((*change).clone(), expected).await?)
+        }
+        Record::TimeSchedule(window) => {
+            stored(&store.update_time_schedule((*window).clone(), expected).await?)
+        }
+        Record::RolloutPhase(phase) => stored(&store.update_rollout_phase((*phase).clone(), expected).await?),
+        Record::Segment(segment) => stored(&store.update_segment((*segment).clone(), expected).await?),
+        other => return Err(unknown(&other.key())),
+    })
+}
+
+/// Deletes a record, if it still has that revision; `NotFound` if there is none.
+pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revision>) -> Result<()> {
+    let (operation, deleted) = match key {
+        Key::Flag(name) => ("delete_flag", store.delete_flag(name, expected).await?),
+        Key::Override(flag, entity_type, id) => {
+            ("delete_override", store.delete_override(*flag, entity_type, id, expected).await?)
+        }
+        Key::ScheduledChange(id) => {
+            ("delete_scheduled_change", store.delete_scheduled_change(*id, expected).await?)
+        }
+        Key::TimeSchedule(id) => ("delete_time_schedule", store.delete_time_schedule(*id, expected).await?),
+        Key::RolloutPhase(id) => ("delete_rollout_phase", store.delete_rollout_phase(*id, expected).await?),
+        Key::Segment(id) => ("delete_segment", store.delete_segment(*id, expected).await?),
+        other => return Err(unknown(other)),
+    };
+    if deleted { Ok(()) } else { Err(Error::not_found(key.clone()).in_operation(operation)) }
+}
+
+/// What to say of a record whose flag does not exist.
+pub(crate) fn ownerless(key: &Key) -> Failure {
+    let mut failure = Failure::input(
+        "its flag does not exist, so nobody uses it",
+        "delete it; another library that deletes flags may leave such records behind",
+    );
+    failure.exit = Exit::Ok;
+    failure.kind = "orphan";
+    failure.about(None, Some(key))
+}
+
+/// A kind of record that a later version of the library adds.
+fn unknown(key: &Key) -> Error {
+    Error::unsupported("this version of flags cannot do that with a record of this kind")
+        .with_key(key.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::with_prefix;
+
+    #[test]
+    fn a_prefix_becomes_a_parameter_of_redis_alone() {
+        assert_eq!(with_prefix("redis://h", None), "redis://h");
+        assert_eq!(with_prefix("redis://h", Some("a b:")), "redis://h?prefix=a%20b%3A");
+        assert_eq!(
+            with_prefix("rediss://h/1?foreign=index", Some("p")),
+            "rediss://h/1?foreign=index&prefix=p"
+        );
+        assert_eq!(with_prefix("memory:", Some("p")), "memory:");
+    }
+}
