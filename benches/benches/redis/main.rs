@@ -1,6 +1,6 @@
 //! The Redis backend, beside the raw client moving the same bytes, and beside the origin doing the same job.
 //!
-//! `cargo bench -p flags-benches --bench redis`. Each row times one operation in turns, ours and the raw client's, so that
+//! `cargo bench -p flags-benches --bench redis`, with a word after `--` for the rows whose names hold it alone. Each row times one operation in turns, ours and the raw client's, so that
 //! both meet the same machine; read the ratio of the medians. The origin runs in its own process, if
 //! `FLAGS_TEST_ORIGIN_PYTHON` names a Python that has it (`cargo xtask test` makes one and prints where).
 
@@ -34,14 +34,25 @@ async fn run() -> Result<()> {
     let server = Shared::get()?;
     let bench = Bench::new(server.url()).await?;
     let mut table = Table::new();
-    bench.get_flag(&mut table).await?;
-    bench.get_flags(&mut table, 100).await?;
-    for flags in [1_000, 10_000] {
-        bench.list(&mut table, flags).await?;
+    let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let wanted = |name: &str| name.contains(&word);
+    if wanted("get_flag") {
+        bench.get_flag(&mut table).await?;
+        bench.get_flags(&mut table, 100).await?;
     }
-    bench.commit(&mut table).await?;
-    bench.delete(&mut table, 10_000).await?;
-    origin::measure(&mut table, &bench.url)?;
+    if wanted("list") {
+        bench.list(&mut table, 1_000).await?;
+        bench.list(&mut table, 10_000).await?;
+    }
+    if wanted("commit") {
+        bench.commit(&mut table).await?;
+    }
+    if wanted("delete") {
+        bench.delete(&mut table, 10_000).await?;
+    }
+    if word.is_empty() {
+        origin::measure(&mut table, &bench.url)?;
+    }
     println!("{table}");
     Ok(())
 }
