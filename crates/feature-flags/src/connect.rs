@@ -10,8 +10,12 @@ struct Backend {
 }
 
 /// Every kind of store that this version has, compiled in or not.
-const BACKENDS: &[Backend] =
-    &[Backend { scheme: "memory", feature: "memory", form: "memory: or memory:PATH-OF-AN-EXPORT" }];
+const BACKENDS: &[Backend] = &[
+    Backend { scheme: "memory", feature: "memory", form: "memory: or memory:PATH-OF-AN-EXPORT" },
+    Backend { scheme: "redis", feature: "redis", form: "redis://HOST:6379" },
+    Backend { scheme: "rediss", feature: "redis", form: "rediss://HOST:6379" },
+    Backend { scheme: "redis+unix", feature: "redis", form: "redis+unix:///PATH-OF-A-SOCKET" },
+];
 
 /// Opens the store that a URL names.
 ///
@@ -19,12 +23,18 @@ const BACKENDS: &[Backend] =
 /// |---|---|---|
 /// | `memory:` | a new one, empty | `memory` (default) |
 /// | `memory:PATH` | a new one that begins with the exported document at PATH | `memory` |
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis` |
+/// | `rediss://...` | the same, over TLS | `redis` |
+/// | `redis+unix:///PATH` | the same, over a Unix socket | `redis` |
+///
+/// The parameters of the last three (`prefix`, `foreign`, time limits) are those of `RedisStorage::builder`, which also takes what a URL should
+/// not hold.
 ///
 /// # Errors
 ///
 /// `Invalid` for a URL of no known form, or a document that cannot be imported; `Unsupported`, naming the cargo feature to
-/// enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or read. The URL itself is in no error: it may
-/// hold a password.
+/// enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or read. A password in the URL is in no
+/// error; the path of a document is.
 ///
 /// # Examples
 ///
@@ -45,6 +55,10 @@ async fn open(url: &str) -> Result<StorageHandle> {
     match scheme {
         #[cfg(feature = "memory")]
         "memory" => memory(&url["memory:".len()..]).await,
+        #[cfg(feature = "redis")]
+        "redis" | "rediss" | "redis+unix" => {
+            Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?))
+        }
         _ => Err(not_opened(scheme)),
     }
 }
@@ -103,6 +117,15 @@ mod tests {
         let error = not_opened("mysql");
         assert_eq!(error.kind(), ErrorKind::Invalid);
         assert!(error.to_string().contains("memory:"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn redis_is_opened_or_names_its_feature_and_no_password_is_shown() {
+        // Nobody listens on the discard port of this machine.
+        let error = connect("redis://user:hunter2@127.0.0.1:9/?deadline_ms=500").await.map(drop).unwrap_err();
+        let kind = if cfg!(feature = "redis") { ErrorKind::Unavailable } else { ErrorKind::Unsupported };
+        assert_eq!(error.kind(), kind, "{error:?}");
+        assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }
 
     #[tokio::test]

@@ -6,3 +6,5 @@ pub use connect::connect;
 pub use flags_core::*;
 #[cfg(feature = "memory")]
 pub use flags_memory::MemoryStorage;
+#[cfg(feature = "redis")]
+pub use flags_redis::{Foreign, RedisBuilder, RedisStorage};
