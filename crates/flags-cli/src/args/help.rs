@@ -4,17 +4,18 @@
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed: an invalid or unreadable record, permission denied, a problem found by doctor
-  2    usage: the command line is wrong, or a confirmation is missing
+  1    failed: an invalid or unreadable record, permission denied, or an error
+       that doctor found
+  2    usage: the command line is wrong, or nobody confirmed
   3    not found: the record, or the flag that it belongs to, does not exist
   4    conflict: it exists already, or was changed since it was read
   5    unavailable: the store was not reached, or did not answer in time
   130  interrupted
 
-With --json an error is one object on standard error: kind, operation, key, message
-and hint. Its kind is finer than the code: `indeterminate` (code 5) means that a write
-may have been applied, `unavailable` (code 5) that it was certainly not; `conflict` and
-`already_exists` are both code 4.
+With --json an error is one object on standard error: kind, operation, key,
+message, hint. Its kind is finer than the code. Of code 5, `unavailable` was
+certainly not applied, `indeterminate` may have been; of code 4, `conflict` is
+a lost race or a name that is taken, `already_exists` a record that is there.
 ";
 
 pub(super) const EXAMPLES: &str = "\
@@ -22,28 +23,31 @@ Examples:
   export FLAGS_STORE=redis://localhost:6379
   flags flag create new-checkout
   flags flag enable new-checkout
-  flags flag get new-checkout --json | jq '.tags += [\"web\"]' | flags flag update -f -
+  flags flag get new-checkout --json |
+    jq '.tags += [\"web\"]' | flags flag update -f -
   flags override set new-checkout user 42 --expires-in 2h
   flags export > flags.json
   flags import flags.json --dry-run
 
-`flags help COMMAND` says more about each, `flags help exit-codes` what they mean to a script.";
+`flags help COMMAND` has more, `flags help exit-codes` is for scripts.";
 
 pub(super) const FLAG: &str = "\
 Examples:
   flags flag list --status active --tag web
   flags flag create new-checkout
-  echo '[{\"key\": \"a\"}, {\"key\": \"b\", \"default_enabled\": true}]' | flags flag create -f -
-  flags flag get new-checkout --json | jq '.default_enabled = true' | flags flag update -f -
+  echo '[{\"key\": \"a\"}, {\"key\": \"b\"}]' | flags flag create -f -
+  flags flag get new-checkout --json |
+    jq '.default_enabled = true' | flags flag update -f -
   flags flag delete new-checkout
 
-A flag printed with --json carries its `revision`. Read back by update or apply it is a
-condition: if somebody else changed the flag meanwhile the exit code is 4 and nothing is lost.";
+A flag printed with --json carries its `revision`. Read back by update or apply
+it is a condition: if somebody else changed the flag meanwhile, the exit code is
+4 and nothing is lost.";
 
 pub(super) const OVERRIDE: &str = "\
 Examples:
   flags override set new-checkout user 42
-  flags override set new-checkout organization acme --enabled false --expires-in 7d
+  flags override set new-checkout tenant acme --enabled false --expires-in 7d
   flags override set theme user 42 --value '\"dark\"'
   flags override list new-checkout";
 
@@ -52,42 +56,45 @@ Example:
   echo '{\"change_type\": \"enable\", \"scheduled_at\": \"2030-01-01T09:00:00Z\"}' |
     flags schedule create --flag new-checkout -f -
 
-change_type is enable, disable, update_value (with new_value) or update_rollout (with
-new_rollout_percentage).";
+change_type is enable, disable, update_value (with new_value) or update_rollout
+(with new_rollout_percentage).";
 
 pub(super) const WINDOW: &str = "\
 Example:
-  echo '{\"name\": \"office hours\", \"start_time\": \"09:00\", \"end_time\": \"17:00\",
-    \"timezone\": \"Europe/Amsterdam\"}' | flags window create --flag new-checkout -f -
+  echo '{\"name\": \"office hours\", \"start_time\": \"09:00\",
+    \"end_time\": \"17:00\", \"timezone\": \"Europe/Amsterdam\"}' |
+    flags window create --flag new-checkout -f -
 
-recurrence_type is daily, weekly (days_of_week, 0 is Monday), monthly (days_of_month) or
-cron (cron_expression).";
+recurrence_type is daily, weekly (days_of_week, 0 is Monday), monthly
+(days_of_month) or cron (cron_expression).";
 
 pub(super) const PHASE: &str = "\
 Example:
   echo '{\"phase_number\": 1, \"target_percentage\": 10,
-    \"scheduled_at\": \"2030-01-01T09:00:00Z\"}' | flags phase create --flag new-checkout -f -";
+    \"scheduled_at\": \"2030-01-01T09:00:00Z\"}' |
+    flags phase create --flag new-checkout -f -";
 
 pub(super) const SEGMENT: &str = "\
 Example:
   echo '{\"name\": \"benelux\", \"conditions\": [{\"attribute\": \"country\",
-    \"operator\": \"in\", \"value\": [\"NL\", \"BE\", \"LU\"]}]}' | flags segment create -f -";
+    \"operator\": \"in\", \"value\": [\"NL\", \"BE\"]}]}' |
+    flags segment create -f -";
 
 pub(super) const EXPORT: &str = "\
-Records that cannot be read are named on standard error, and the exit code is 1. Records
-whose flag does not exist are named and left out.
+Records that cannot be read are named on standard error, and the exit code is 1.
+Records whose flag does not exist are named and left out.
 
 Example:
   flags export > flags.json";
 
 pub(super) const IMPORT: &str = "\
-Without --replace nothing is deleted. Records are written in batches; an interrupted import
-is repeated, and what is there already is left alone.
+Without --replace nothing is deleted. Records are written in batches; repeat an
+import that was interrupted, and what is there already is left alone.
 
 Examples:
   flags import flags.json --dry-run
   flags import flags.json --replace --yes";
 
 pub(super) const DOCTOR: &str = "\
-An error makes the exit code 1: a record that cannot be read, a record whose flag does not
-exist, segments that are their own ancestors. A warning does not.";
+An error makes the exit code 1: a record that cannot be read, a record whose
+flag does not exist, a segment that is its own ancestor. A warning does not.";

@@ -6,22 +6,24 @@ use std::str::FromStr;
 use clap::Args;
 use feature_flags::storage::Revision;
 
+const GLOBAL: &str = "Options of every command";
+
 /// Options of every command.
 // No `Debug`: the URL may hold a password.
 #[derive(Args)]
 pub(crate) struct Global {
     /// The store: memory:, memory:FILE (an exported document, changed in memory only), redis://HOST, rediss://HOST,
     /// redis+unix:///SOCKET
-    #[arg(long, global = true, env = "FLAGS_STORE", hide_env_values = true, value_name = "URL")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "FLAGS_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<String>,
     /// What every key in Redis begins with, instead of `feature_flags:`
-    #[arg(long, global = true, env = "FLAGS_PREFIX", value_name = "PREFIX")]
+    #[arg(long, global = true, help_heading = GLOBAL, env = "FLAGS_PREFIX", value_name = "PREFIX", hide_env_values = true)]
     pub(crate) prefix: Option<String>,
     /// Print JSON, also for errors
-    #[arg(long, global = true)]
+    #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,
     /// Don't ask before deleting several records
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = GLOBAL)]
     pub(crate) yes: bool,
 }
 

@@ -97,7 +97,7 @@ pub(super) async fn delete(
             }
             return Err(error.into());
         }
-        session.out.note(&format!("deleted {key}"));
+        session.out.note(&format!("deleted {}", for_people(key)));
         deleted.push(key.to_string());
     }
     if session.out.is_json() { session.out.value(&deleted) } else { Ok(Exit::Ok) }
@@ -145,13 +145,18 @@ impl<'a> Done<'a> {
 /// What people call a record.
 fn name(record: &Record) -> String {
     match record {
-        Record::Override(one) => format!("override {} {}", one.entity_type, one.entity_id),
         Record::Segment(segment) => format!("segment {}", segment.name),
-        Record::Flag(flag) => format!("flag {}", flag.key),
-        other => format!(
-            "{} {}",
-            noun(other.kind()),
-            other.key().to_string().rsplit(':').next().unwrap_or_default()
-        ),
+        other => for_people(&other.key()),
+    }
+}
+
+fn for_people(key: &Key) -> String {
+    let noun = noun(key.kind());
+    match key {
+        Key::Override(_, entity_type, entity_id) => format!("{noun} {entity_type} {entity_id}"),
+        other => {
+            let text = other.to_string();
+            format!("{noun} {}", text.split_once(':').map_or("", |(_, name)| name))
+        }
     }
 }

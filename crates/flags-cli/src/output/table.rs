@@ -5,7 +5,7 @@ use console::Term;
 use feature_flags::storage::Stored;
 use feature_flags::{
     ChangeType, Flag, FlagId, FlagType, Json, Kind, Override, Record, RolloutPhase, ScheduledChange, Segment,
-    TimeSchedule, Timestamp,
+    TimeOfDay, TimeSchedule, Timestamp,
 };
 
 use super::{FlagNames, clean};
@@ -35,13 +35,11 @@ pub(super) fn table(kind: Kind, records: &[Stored], names: &FlagNames) -> String
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding(if index == 0 { (0, 1) } else { (1, 1) });
         // What is copied, or compared down the column, stays in one piece.
-        if matches!(header[index], "ID" | "AT (UTC)" | "CHANGED" | "EXPIRES (UTC)") {
+        if matches!(header[index], "ID" | "AT (UTC)" | "CHANGED" | "EXPIRES (UTC)" | "TIME ZONE") {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
-    let mut text: String = table.lines().map(|line| format!("{}\n", line.trim_end())).collect();
-    text.retain(|c| c != '\r');
-    text
+    table.lines().map(|line| format!("{}\n", line.trim_end())).collect()
 }
 
 fn header(kind: Kind) -> Vec<&'static str> {
@@ -113,7 +111,7 @@ fn change_row(change: &ScheduledChange) -> Vec<String> {
 
 fn window_row(window: &TimeSchedule) -> Vec<String> {
     let recurrence = window.cron_expression.as_deref().map_or_else(
-        || format!("{} {}-{}", window.recurrence_type, window.start_time, window.end_time),
+        || format!("{} {}-{}", window.recurrence_type, clock(window.start_time), clock(window.end_time)),
         |cron| format!("cron {cron}"),
     );
     let recurrence = if window.enabled { recurrence } else { format!("{recurrence} (disabled)") };
@@ -165,6 +163,12 @@ fn short(text: &str) -> String {
         Some((end, _)) => format!("{}...", &text[..end]),
         None => text.to_owned(),
     }
+}
+
+/// A time of day, with its seconds only where it has some.
+fn clock(time: TimeOfDay) -> String {
+    let text = time.to_string();
+    text.strip_suffix(":00").map(str::to_owned).unwrap_or(text)
 }
 
 fn day(at: Timestamp) -> String {
