@@ -1,0 +1,164 @@
+//! Every command that reads, and every kind of failure, on a document in memory.
+
+use anyhow::{Result, ensure};
+
+use crate::cli::{Cli, snapshot};
+
+#[test]
+fn reading_for_people() -> Result<()> {
+    let mut cli = Cli::shop();
+    for line in [
+        "flag list",
+        "flag list --status active --tag web",
+        "flag list --tag none",
+        "flag get new-checkout",
+        "flag get theme",
+        "override list new-checkout",
+        "override get new-checkout user 42",
+        "schedule list",
+        "schedule list --all --flag theme",
+        "schedule get 00000000-0000-0000-0000-000000000301",
+        "window list",
+        "window list --flag new-checkout",
+        "window get 00000000-0000-0000-0000-000000000401",
+        "phase list",
+        "phase get 00000000-0000-0000-0000-000000000501",
+        "segment list",
+        "segment get benelux",
+        "health",
+    ] {
+        let printed = cli.ok(line, "")?;
+        let widest = printed.lines().map(|line| line.chars().count()).max().unwrap_or_default();
+        ensure!(widest <= 80 || line.contains(" get "), "{line} is {widest} columns wide:\n{printed}");
+    }
+    snapshot("reading_for_people", &cli.transcript);
+    Ok(())
+}
+
+#[test]
+fn reading_for_programs() -> Result<()> {
+    let mut cli = Cli::shop();
+    for line in [
+        "flag list --json",
+        "flag list --status archived --json",
+        "flag get theme --json",
+        "override list new-checkout --json",
+        "override get new-checkout user 42 --json",
+        "schedule list --json",
+        "schedule get 00000000-0000-0000-0000-000000000301 --json",
+        "window list --json",
+        "phase list --flag new-checkout --json",
+        "segment list --json",
+        "segment get benelux --json",
+        "health --json",
+        "doctor --json",
+        "export --json",
+    ] {
+        let ran = cli.run(line)?;
+        ensure!(ran.code == Some(0) && ran.stderr.is_empty(), "{line}: {ran:?}");
+        is_json(&ran.stdout)?;
+    }
+    snapshot("reading_for_programs", &cli.transcript);
+    Ok(())
+}
+
+/// Any JSON value, read by somebody else's rules.
+fn is_json(text: &str) -> Result<()> {
+    let ran = crate::cli::run(std::process::Command::new("jq").arg("-e").arg("length >= 0"), text)?;
+    ensure!(ran.code == Some(0), "{text}");
+    Ok(())
+}
+
+#[test]
+fn an_export_is_the_document_that_it_came_from() -> Result<()> {
+    let exported = Cli::shop().ok("export", "")?;
+    let document = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data/shop.json"))?;
+    ensure!(exported == document, "{exported}");
+    Ok(())
+}
+
+#[test]
+fn a_dry_run_shows_the_difference_and_changes_nothing() -> Result<()> {
+    let mut cli = Cli::shop();
+    let document = cli.quiet(&["export"], "")?.stdout;
+    let edited = document.replace("\"spring\"", "\"autumn\"").replace("\"benelux\"", "\"lowlands\"");
+    for line in ["import - --dry-run", "import - --dry-run --json", "import - --json"] {
+        // The document is long, and the same each time.
+        let words: Vec<&str> = line.split(' ').collect();
+        let ran = cli.quiet(&words, &edited)?;
+        ensure!(ran.code == Some(0), "{ran:?}");
+        cli.transcript.push_str(&format!("$ flags {line}\n{}{}", ran.stdout, ran.stderr));
+    }
+    let empty = r#"{"version": 1}"#;
+    cli.feed("import - --replace --dry-run", empty)?;
+    cli.feed("import - --replace", empty)?;
+    cli.feed("import - --replace --yes", empty)?;
+    snapshot("dry_run", &cli.transcript);
+    Ok(())
+}
+
+#[test]
+fn failures_name_the_next_step() -> Result<()> {
+    let mut cli = Cli::shop();
+    for (line, stdin, code) in [
+        ("flag get missing", "", 3),
+        ("flag get missing --json", "", 3),
+        ("flag enable missing", "", 3),
+        ("override get missing user 1", "", 3),
+        ("override get new-checkout user nobody --json", "", 3),
+        ("override set missing user 1", "", 3),
+        ("override delete new-checkout user nobody", "", 3),
+        ("segment get missing", "", 3),
+        ("segment delete missing --json", "", 3),
+        ("schedule get 00000000-0000-0000-0000-0000000000ff", "", 3),
+        ("flag delete missing", "", 3),
+        ("flag create new-checkout", "", 4),
+        ("flag create new-checkout --json", "", 4),
+        ("flag create -f -", "{\"key\": \"a\"", 1),
+        ("flag create -f -", "{\"key\": \"a\", \"key\": \"b\"}", 1),
+        ("flag create -f -", "{\"name\": \"keyless\"}", 1),
+        ("flag create -f - --json", "{\"key\": \"a\", \"status\": \"paused\"}", 1),
+        ("flag create -f -", "{\"key\": \"a\", \"default_value\": 3}", 1),
+        ("flag create -f -", "{\"key\": \"a\", \"rules\": [{\"rollout_percentage\": 101}]}", 1),
+        ("flag create -f missing.json", "", 1),
+        ("flag update -f -", "{\"key\": \"new-checkout\"}", 1),
+        ("window create --flag theme -f -", "{\"name\": \"w\", \"timezone\": \"Mars\"}", 1),
+        ("phase create -f -", "{\"phase_number\": 1}", 1),
+        ("import -", "[]", 1),
+        ("import -", "{\"version\": 2}", 1),
+        ("flag create", "", 2),
+        ("flag list --status paused", "", 2),
+        ("flag list --nonsense --json", "", 2),
+        ("schedule get 17", "", 2),
+        ("override set new-checkout user 1 --expires-in soon", "", 2),
+        ("flag delete theme new-checkout", "", 2),
+        ("flag delete theme new-checkout --yes --if-revision 1", "", 2),
+        ("--store mysql:x flag list", "", 2),
+        ("--store memory:missing.json flag list --json", "", 5),
+        ("--store redis://127.0.0.1:1 flag list --json", "", 5),
+    ] {
+        let ran = cli.feed(line, stdin)?;
+        ensure!(ran.code == Some(code), "flags {line}: {ran:?}");
+        ensure!(ran.stdout.is_empty(), "nothing but data goes to standard output: {ran:?}");
+    }
+    snapshot("failures", &cli.transcript);
+    Ok(())
+}
+
+#[test]
+fn help_fits_80_columns_and_has_examples() -> Result<()> {
+    let cli = Cli::on("");
+    for line in
+        ["help", "help flag", "help override set", "help schedule create", "help import", "help exit-codes"]
+    {
+        let words: Vec<&str> = line.split(' ').collect();
+        let ran = cli.quiet(&words, "")?;
+        ensure!(ran.code == Some(0), "{ran:?}");
+        let wide = ran.stdout.lines().find(|line| line.chars().count() > 80);
+        ensure!(wide.is_none(), "{line}: {wide:?}");
+    }
+    let help = cli.quiet(&["help", "exit-codes"], "")?.stdout;
+    let run = cli.quiet(&["exit-codes"], "")?;
+    ensure!(run.code == Some(0) && help.contains(run.stdout.trim_end()), "{run:?}\n{help}");
+    Ok(())
+}
