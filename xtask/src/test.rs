@@ -38,7 +38,7 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     tests.args(options.package.iter().flat_map(|name| ["--package", name]));
     tests.args(&options.filter).arg("--").args(&options.args);
 
-    if across_crates || selected(workspace.named("flags-redis")) {
+    if across_crates || selected(workspace.named("flags-redis")) || selected(workspace.named("flags-cli")) {
         tests.envs(server::find(&workspace.test_tools())?.variable());
     } else {
         println!("redis: no selected package needs a server");

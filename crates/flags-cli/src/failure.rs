@@ -145,6 +145,7 @@ fn hint(error: &Error) -> Option<String> {
         ErrorKind::Denied => {
             "check the user and the password in the URL, and what the store permits that user".to_owned()
         }
+        ErrorKind::Invalid => "nothing was changed; correct it, and repeat the command".to_owned(),
         _ => return None,
     })
 }

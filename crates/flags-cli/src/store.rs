@@ -108,7 +108,7 @@ pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revis
 pub(crate) fn ownerless(key: &Key) -> Failure {
     let mut failure = Failure::input(
         "its flag does not exist, so nobody uses it",
-        "delete it; another library that deletes flags may leave such records behind",
+        "another library that deletes flags may leave such records behind; they do no harm",
     );
     failure.exit = Exit::Ok;
     failure.kind = "orphan";

@@ -38,12 +38,13 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
     if import.mode() == ImportMode::Replace && deleted > 0 {
         confirm::ask(
             session,
-            &format!("This deletes {} that the document does not hold.", count(deleted, "record")),
+            &format!("delete {} that the document does not hold", count(deleted, "record")),
         )?;
     }
     let total = plan.differences.iter().filter(|d| word(d.action).is_some()).count();
     drop(plan);
-    let store = FlagStore::new(Counted::new(session.store.storage(), Progress::of(total, "records written")));
+    let store =
+        FlagStore::new(Counted::handle(session.store.storage(), Progress::of(total, "records written")));
     let done = store.import(&document, import.mode()).await?;
     let report = Report {
         created: done.created,
@@ -52,6 +53,7 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
         unchanged: done.unchanged,
         changes: None,
     };
+    session.note_if_lost();
     print(session, &report, "")
 }
 

@@ -11,6 +11,7 @@ mod owned;
 mod records;
 mod segment;
 
+use feature_flags::storage::Capability;
 use feature_flags::{FlagStore, Kind};
 
 use crate::args::Command;
@@ -23,6 +24,16 @@ pub(crate) struct Session {
     pub(crate) out: Output,
     /// Whether every question has been answered with yes.
     pub(crate) yes: bool,
+}
+
+impl Session {
+    /// Tells people that what they wrote was written for nobody.
+    fn note_if_lost(&self) {
+        let descriptor = self.store.storage().descriptor();
+        if !descriptor.has(Capability::Durable) && !descriptor.has(Capability::Shared) {
+            self.out.note("the store is in memory: what was written is gone with this command");
+        }
+    }
 }
 
 /// Runs a command.

@@ -87,7 +87,7 @@ pub(super) async fn delete(
             return Err(several_under_one_revision());
         }
         let what = keys.first().map_or("record", |key| noun(key.kind()));
-        confirm::ask(session, &format!("Delete {}, and what belongs to them?", count(keys.len(), what)))?;
+        confirm::ask(session, &format!("delete {}, and what belongs to them", count(keys.len(), what)))?;
     }
     let mut deleted = Vec::new();
     for key in keys {
@@ -138,6 +138,7 @@ impl<'a> Done<'a> {
     }
 
     pub(super) fn print(self) -> Result<Exit, Failure> {
+        self.session.note_if_lost();
         self.session.out.written(&self.written, self.array)
     }
 }

@@ -31,7 +31,8 @@ async fn key(session: &Session, name: &SegmentName) -> Result<Key, Failure> {
     match session.store.get_segment_by_name(name).await? {
         Some(segment) => Ok(Key::Segment(segment.id)),
         None => {
-            let missing = Error::new(ErrorKind::NotFound, format!("there is no segment named {name:?}"));
+            let missing =
+                Error::new(ErrorKind::NotFound, format!("there is no segment named {:?}", name.as_str()));
             let failure = Failure::from(missing.in_operation("get_segment_by_name"));
             Err(failure.with_hint("`flags segment list` shows what there is"))
         }

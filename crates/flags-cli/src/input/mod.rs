@@ -66,13 +66,19 @@ pub(crate) fn objects(file: &Path) -> Result<Batch<Object>, Failure> {
 pub(crate) fn new_record(kind: Kind, mut object: Object, owner: Option<FlagId>) -> Result<Record, Failure> {
     object.remove(RESERVED_MEMBER);
     defaults::fill(kind, &mut object, owner)?;
-    decode(kind, &object)
+    decode(kind, &object).map_err(|failure| match missing_member(&failure.message) {
+        Some("flag_id") => failure.with_hint("--flag KEY says whose it is"),
+        _ => failure,
+    })
 }
 
 /// A record that replaces another, so it has to be complete; its revision apart.
 pub(crate) fn whole_record(kind: Kind, mut object: Object) -> Result<Given, Failure> {
     let revision = revision(&mut object)?;
-    let record = decode(kind, &object)?;
+    let record = decode(kind, &object).map_err(|failure| match missing_member(&failure.message) {
+        Some(member) => incomplete(kind, member),
+        None => failure,
+    })?;
     // What is written back always has the members that a record of this kind has.
     let encoded: Object = serde_json::from_slice(&record.encode()?)
         .map_err(|error| Failure::input(error.to_string(), "report this"))?;
@@ -94,6 +100,11 @@ pub(crate) fn revision(object: &mut Object) -> Result<Option<Revision>, Failure>
             )
         }),
     }
+}
+
+/// The member that the decoder missed.
+fn missing_member(message: &str) -> Option<&str> {
+    message.strip_prefix("missing field `")?.split('`').next()
 }
 
 fn incomplete(kind: Kind, member: &str) -> Failure {

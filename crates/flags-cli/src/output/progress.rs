@@ -64,7 +64,7 @@ pub(crate) struct Counted {
 }
 
 impl Counted {
-    pub(crate) fn new(inner: &StorageHandle, progress: Progress) -> StorageHandle {
+    pub(crate) fn handle(inner: &StorageHandle, progress: Progress) -> StorageHandle {
         Arc::new(Self { inner: Arc::clone(inner), progress })
     }
 }

@@ -30,7 +30,7 @@ struct View {
 impl View {
     fn line(&mut self, name: &str, value: &str) {
         if !value.is_empty() {
-            self.text.push_str(&format!("  {:<15} {}\n", clean(name), clean(value)));
+            self.text.push_str(&format!("  {:<22} {}\n", clean(name), clean(value)));
         }
     }
 
@@ -110,6 +110,7 @@ impl View {
         self.heading(&title);
         if let Some(owner) = record.owner() {
             self.line("flag", &flag_name(names, owner));
+            members.remove("flag_id");
         }
         if let Record::Segment(segment) = record {
             self.line("everyone", if segment.conditions.is_empty() { "yes" } else { "" });

@@ -13,6 +13,9 @@ use super::{FlagNames, clean};
 /// How wide a table may be where nobody knows the terminal.
 const WIDTH: u16 = 80;
 
+/// The columns that may take several lines.
+const WRAPPED: [&str; 9] = ["KEY", "FLAG", "NAME", "ENTITY", "DEFAULT", "TAGS", "VALUE", "CHANGE", "WHEN"];
+
 /// A table that fits the terminal, or 80 columns.
 pub(super) fn table(kind: Kind, records: &[Stored], names: &FlagNames) -> String {
     let mut header = header(kind);
@@ -35,7 +38,7 @@ pub(super) fn table(kind: Kind, records: &[Stored], names: &FlagNames) -> String
     for (index, column) in table.column_iter_mut().enumerate() {
         column.set_padding(if index == 0 { (0, 1) } else { (1, 1) });
         // What is copied, or compared down the column, stays in one piece.
-        if matches!(header[index], "ID" | "AT (UTC)" | "CHANGED" | "EXPIRES (UTC)" | "TIME ZONE") {
+        if !WRAPPED.contains(&header[index]) {
             column.set_constraint(ColumnConstraint::ContentWidth);
         }
     }
@@ -46,9 +49,9 @@ fn header(kind: Kind) -> Vec<&'static str> {
     match kind {
         Kind::Flag => vec!["KEY", "STATUS", "TYPE", "DEFAULT", "RULES", "TAGS", "CHANGED"],
         Kind::Override => vec!["TYPE", "ENTITY", "ENABLED", "VALUE", "EXPIRES (UTC)"],
-        Kind::ScheduledChange => vec!["ID", "CHANGE", "AT (UTC)", ""],
-        Kind::TimeSchedule => vec!["ID", "NAME", "WHEN", "TIME ZONE"],
-        Kind::RolloutPhase => vec!["ID", "PHASE", "TARGET", "AT (UTC)", ""],
+        Kind::ScheduledChange => vec!["ID", "CHANGE", "AT (UTC)"],
+        Kind::TimeSchedule => vec!["ID", "NAME", "WHEN"],
+        Kind::RolloutPhase => vec!["ID", "PHASE", "AT (UTC)"],
         Kind::Segment => vec!["NAME", "ENABLED", "CONDITIONS", "PARENT", "CHANGED"],
         _ => vec!["RECORD"],
     }
@@ -106,7 +109,11 @@ fn change_row(change: &ScheduledChange) -> Vec<String> {
         }
         other => other.to_string(),
     };
-    vec![change.id.to_string(), what, minute(change.scheduled_at), done(change.executed, &change.error)]
+    vec![
+        change.id.to_string(),
+        what + outcome(change.executed, change.error.as_deref()),
+        minute(change.scheduled_at),
+    ]
 }
 
 fn window_row(window: &TimeSchedule) -> Vec<String> {
@@ -114,17 +121,21 @@ fn window_row(window: &TimeSchedule) -> Vec<String> {
         || format!("{} {}-{}", window.recurrence_type, clock(window.start_time), clock(window.end_time)),
         |cron| format!("cron {cron}"),
     );
-    let recurrence = if window.enabled { recurrence } else { format!("{recurrence} (disabled)") };
-    vec![window.id.to_string(), window.name.clone(), recurrence, window.timezone.clone()]
+    let disabled = if window.enabled { "" } else { " (disabled)" };
+    let recurrence = format!("{recurrence} {}{disabled}", window.timezone);
+    vec![window.id.to_string(), window.name.clone(), recurrence]
 }
 
 fn phase_row(phase: &RolloutPhase) -> Vec<String> {
     vec![
         phase.id.to_string(),
-        phase.phase_number.to_string(),
-        format!("{}%", phase.target_percentage),
+        format!(
+            "{}: {}%{}",
+            phase.phase_number,
+            phase.target_percentage,
+            outcome(phase.executed, phase.error.as_deref())
+        ),
         minute(phase.scheduled_at),
-        done(phase.executed, &phase.error),
     ]
 }
 
@@ -147,13 +158,13 @@ pub(super) fn on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 
-fn done(executed: bool, error: &Option<String>) -> String {
+/// What became of something that was planned.
+fn outcome(executed: bool, error: Option<&str>) -> &'static str {
     match (executed, error) {
-        (_, Some(_)) => "failed",
-        (true, None) => "done",
+        (_, Some(_)) => " (failed)",
+        (true, None) => " (done)",
         (false, None) => "",
     }
-    .to_owned()
 }
 
 /// The beginning of a long text.

@@ -81,9 +81,9 @@ impl Cli {
         let args: Vec<&str> = line.split_whitespace().collect();
         let ran = self.quiet(&args, stdin)?;
         self.transcript.push_str(&format!("$ flags {line}\n"));
-        for (sign, text) in [("<", stdin), ("", &ran.stdout), ("!", &ran.stderr)] {
+        for (sign, text) in [("< ", stdin), ("", &ran.stdout), ("! ", &ran.stderr)] {
             for line in text.lines() {
-                self.transcript.push_str(format!("{sign} {line}").trim());
+                self.transcript.push_str(format!("{sign}{line}").trim_end());
                 self.transcript.push('\n');
             }
         }
@@ -126,7 +126,7 @@ pub(crate) fn snapshot(name: &str, transcript: &str) {
     settings.set_snapshot_path(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/e2e/snapshots"));
     for (pattern, name) in [
         (r#"("revision": ?)"[^"]+""#, r#"$1"[revision]""#),
-        (r"(?m)^(revision +)\S+$", "$1[revision]"),
+        (r"(?m)^( +revision +)\S+$", "$1[revision]"),
         (r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}", "[new id]"),
         (r"20[2-9]\d-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+\+00:00", "[now]"),
         (r"202[6-9]-\d\d-\d\d( \d\d:\d\d)?", "[now]"),
