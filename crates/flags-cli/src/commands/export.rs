@@ -10,8 +10,9 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     for orphan in &export.orphans {
         session.out.warning(&ownerless(&orphan.key()));
     }
-    for error in &export.corrupt {
-        session.out.failure(&error.into());
+    let exit = if export.corrupt.is_empty() { Exit::Ok } else { Exit::Failed };
+    for error in export.corrupt {
+        session.out.failure(&error.in_operation("export").into());
     }
-    Ok(if export.corrupt.is_empty() { Exit::Ok } else { Exit::Failed })
+    Ok(exit)
 }

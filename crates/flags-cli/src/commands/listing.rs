@@ -52,9 +52,9 @@ pub(super) async fn print(
     records.sort_by_cached_key(|stored| order(&stored.record));
     let names = if one_owner { FlagNames::new() } else { owners(session, &records).await? };
     session.out.records(kind, &records, &names)?;
-    for error in &unreadable {
+    for error in unreadable {
         exit = Exit::Failed;
-        session.out.failure(&error.into());
+        session.out.failure(&error.in_operation("list").into());
     }
     Ok(exit)
 }

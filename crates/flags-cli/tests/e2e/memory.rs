@@ -56,16 +56,9 @@ fn reading_for_programs() -> Result<()> {
     ] {
         let ran = cli.run(line)?;
         ensure!(ran.code == Some(0) && ran.stderr.is_empty(), "{line}: {ran:?}");
-        is_json(&ran.stdout)?;
+        serde_json::from_str::<serde_json::Value>(&ran.stdout)?;
     }
     snapshot("reading_for_programs", &cli.transcript);
-    Ok(())
-}
-
-/// Any JSON value, read by somebody else's rules.
-fn is_json(text: &str) -> Result<()> {
-    let ran = crate::cli::run(std::process::Command::new("jq").arg("-e").arg("length >= 0"), text)?;
-    ensure!(ran.code == Some(0), "{text}");
     Ok(())
 }
 

@@ -38,8 +38,9 @@ fn edit(cli: &Cli, number: usize) -> Result<()> {
     let tag = format!("edit-{number}");
     for _ in 0..1_000 {
         let read = cli.quiet(&["flag", "get", "shared", "--json"], "")?.stdout;
-        let mut jq = Command::new("jq");
-        let edited = crate::cli::run(jq.args(["--arg", "tag", &tag, ".tags += [$tag]"]), &read)?.stdout;
+        let mut flag: serde_json::Value = serde_json::from_str(&read)?;
+        flag["tags"].as_array_mut().context("tags are an array")?.push(tag.as_str().into());
+        let edited = flag.to_string();
         match cli.quiet(&["flag", "update", "-f", "-"], &edited)?.code {
             Some(0) => return Ok(()),
             Some(4) => {}
