@@ -116,7 +116,7 @@ pub(crate) fn ownerless(key: &Key) -> Failure {
 }
 
 /// A kind of record that a later version of the library adds.
-fn unknown(key: &Key) -> Error {
+pub(crate) fn unknown(key: &Key) -> Error {
     Error::unsupported("this version of flags cannot do that with a record of this kind")
         .with_key(key.clone())
 }

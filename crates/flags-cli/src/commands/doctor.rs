@@ -1,12 +1,13 @@
 //! `flags doctor`.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 use feature_flags::storage::{Query, Stored};
 use feature_flags::validate::{Problem, Validate as _};
-use feature_flags::{FlagId, Key, Kind, Record, SegmentId};
+use feature_flags::{Key, Kind, Record, SegmentId};
 use serde::Serialize;
 
+use super::orphans::Orphans;
 use super::{Session, listing};
 use crate::failure::{Exit, Failure};
 use crate::output::{Progress, clean, count};
@@ -61,8 +62,11 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
         }
     }
     drop(progress);
-    examined.orphans(session, &mut report).await?;
     examined.segments(&mut report);
+    for key in examined.orphans.found(session).await? {
+        let failure = crate::store::ownerless(&key);
+        report.add(Severity::Error, "orphan", failure.key, failure.message, failure.hint);
+    }
     print(session, &report)
 }
 
@@ -88,25 +92,15 @@ impl Report {
 /// What has to be remembered of a record once the next one is looked at.
 #[derive(Default)]
 struct Examined {
-    flags: HashSet<FlagId>,
-    ownerless: Vec<(FlagId, Key)>,
+    orphans: Orphans,
     segments: BTreeMap<SegmentId, (String, Option<SegmentId>)>,
 }
 
 impl Examined {
     fn look(&mut self, record: &Record, report: &mut Report) {
-        match record {
-            Record::Flag(flag) => {
-                self.flags.insert(flag.id);
-            }
-            Record::Segment(segment) => {
-                self.segments.insert(segment.id, (segment.name.to_string(), segment.parent_segment_id));
-            }
-            // Flags are looked at first.
-            other => match other.owner() {
-                Some(owner) if !self.flags.contains(&owner) => self.ownerless.push((owner, other.key())),
-                _ => {}
-            },
+        self.orphans.look(record);
+        if let Record::Segment(segment) = record {
+            self.segments.insert(segment.id, (segment.name.to_string(), segment.parent_segment_id));
         }
         for problem in problems(record) {
             report.add(
@@ -117,23 +111,6 @@ impl Examined {
                 Some("correct it with update; until then it is used as it is".to_owned()),
             );
         }
-    }
-
-    /// Records without a flag, unless the flag was created meanwhile.
-    async fn orphans(&self, session: &Session, report: &mut Report) -> Result<(), Failure> {
-        let mut owners: HashMap<FlagId, bool> = HashMap::new();
-        for (owner, key) in &self.ownerless {
-            let exists = match owners.get(owner) {
-                Some(exists) => *exists,
-                None => session.store.get_flag_by_id(*owner).await?.is_some(),
-            };
-            owners.insert(*owner, exists);
-            if !exists {
-                let failure = crate::store::ownerless(key);
-                report.add(Severity::Error, "orphan", failure.key, failure.message, failure.hint);
-            }
-        }
-        Ok(())
     }
 
     /// Segments whose ancestors do not end.

@@ -6,6 +6,7 @@ mod flag;
 mod health;
 mod import;
 mod listing;
+mod orphans;
 mod overrides;
 mod owned;
 mod records;
