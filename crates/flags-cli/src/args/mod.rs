@@ -76,8 +76,22 @@ impl Command {
                 "what was imported so far is whole and stays; repeat the command to import the rest"
             }
             Self::Export => "nothing was changed; the document is not complete, repeat the command",
-            Self::Health | Self::Doctor | Self::ExitCodes => "nothing was changed",
+            only_reads if only_reads.only_reads() => "nothing was changed",
             _ => "each record is either as it was or as you asked for; look, and repeat what is missing",
+        }
+    }
+
+    fn only_reads(&self) -> bool {
+        match self {
+            Self::Flag(command) => matches!(command, FlagCommand::List(_) | FlagCommand::Get { .. }),
+            Self::Override(command) => {
+                matches!(command, OverrideCommand::List { .. } | OverrideCommand::Get(_))
+            }
+            Self::Schedule(command) => command.only_reads(),
+            Self::Window(command) | Self::Phase(command) => command.only_reads(),
+            Self::Segment(command) => matches!(command, SegmentCommand::List | SegmentCommand::Get { .. }),
+            Self::Import(import) => import.dry_run,
+            Self::Export | Self::Health | Self::Doctor | Self::ExitCodes => true,
         }
     }
 }

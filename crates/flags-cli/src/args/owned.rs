@@ -35,6 +35,12 @@ pub(crate) enum OwnedCommand<F: Args> {
     Delete(Delete<String>),
 }
 
+impl<F: Args> OwnedCommand<F> {
+    pub(super) fn only_reads(&self) -> bool {
+        matches!(self, Self::List { .. } | Self::Get { .. })
+    }
+}
+
 /// Which scheduled changes to list.
 #[derive(Args)]
 pub(crate) struct ScheduleList {
