@@ -179,6 +179,23 @@ pub(crate) async fn snapshot(
         .collect())
 }
 
+/// The same records, as JSON: either library writes the same value in its own way, with other white space and escapes.
+#[track_caller]
+pub(crate) fn assert_same(left: &BTreeMap<Key, Record>, right: &BTreeMap<Key, Record>, what: &str) {
+    let json = |record: &Record| -> Value {
+        serde_json::from_slice(&record.encode().expect("a record encodes")).expect("a record is JSON")
+    };
+    for (key, record) in left {
+        match right.get(key) {
+            Some(other) => assert_eq!(json(record), json(other), "{what}: {key}"),
+            None => panic!("{what}: only on the left: {key}"),
+        }
+    }
+    if let Some(key) = right.keys().find(|key| !left.contains_key(key)) {
+        panic!("{what}: only on the right: {key}");
+    }
+}
+
 pub(crate) fn by_key(records: impl IntoIterator<Item = Record>) -> BTreeMap<Key, Record> {
     records.into_iter().map(|record| (record.key(), record)).collect()
 }

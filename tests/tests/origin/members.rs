@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use flags_core::{Json, Record};
 use serde_json::json;
 
-use crate::common::{Pair, USERS, at, by_key, change, flag, head, phase, schedule, user};
+use crate::common::{Pair, USERS, assert_same, at, by_key, change, flag, head, phase, schedule, user};
 
 /// One record of each kind with everything that the origin does not know.
 fn extended() -> Result<Vec<Record>> {
@@ -66,10 +66,10 @@ async fn we_keep_them_and_they_neither_stumble_nor_harm() -> Result<()> {
         written.push(p.we_create(&record).await?);
     }
     let flag = head(&written);
-    assert_eq!(p.we_see(&flag).await?, by_key(written.clone()));
+    assert_same(&p.we_see(&flag).await?, &by_key(written.clone()), "we see");
     // They see the rest.
     let known = by_key(written.iter().cloned().map(plain));
-    assert_eq!(p.they_see(&flag, &USERS)?, known);
+    assert_same(&p.they_see(&flag, &USERS)?, &known, "they see");
 
     // Our rewrites keep them.
     let modified = p.ours.modify_flag(&flag.key, |flag| {
@@ -92,7 +92,7 @@ async fn we_keep_them_and_they_neither_stumble_nor_harm() -> Result<()> {
         let found = p.get(&record.key()).await?.context("stored")?;
         assert_eq!(found.record, rewritten);
     }
-    assert_eq!(p.we_see(&flag).await?, known);
+    assert_same(&p.we_see(&flag).await?, &known, "what is left");
     Ok(())
 }
 

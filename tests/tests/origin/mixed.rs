@@ -7,7 +7,7 @@ use flags_core::storage::Query;
 use flags_core::{ErrorKind, Flag, Key, Kind, Override, Record, RolloutPhase, ScheduledChange, TimeSchedule};
 use serde_json::json;
 
-use crate::common::{Pair, by_key, change, flag, phase, schedule, user};
+use crate::common::{Pair, assert_same, by_key, change, flag, phase, schedule, user};
 
 const STEPS: usize = 600;
 const CHECKPOINT: usize = 40;
@@ -224,7 +224,7 @@ impl Run {
                 ours.extend(self.p.listed(Query::Owned(kind, flag.id)).await?);
             }
         }
-        assert_eq!(ours, self.model, "our view and the model");
+        assert_same(&ours, &self.model, "our view and the model");
 
         let theirs = &mut self.p.theirs;
         let keys: Vec<_> = self.flags.iter().map(|flag| &flag.key).collect();
@@ -248,7 +248,7 @@ impl Run {
                 seen.extend(theirs.one::<Override>("get_override", &args)?.map(Record::from));
             }
         }
-        assert_eq!(by_key(seen), self.model, "their view and the model");
+        assert_same(&by_key(seen), &self.model, "their view and the model");
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ use anyhow::{Context as _, Result};
 use flags_core::{Flag, FlagStatus, Record, ScheduledChange, TimeSchedule};
 use serde_json::json;
 
-use crate::common::{Pair, USERS, by_key, change, family, flag, head, phase, schedule, user};
+use crate::common::{Pair, USERS, assert_same, by_key, change, family, flag, head, phase, schedule, user};
 
 #[tokio::test]
 async fn they_read_list_update_and_delete_what_we_write_by_all_their_methods() -> Result<()> {
@@ -20,15 +20,17 @@ async fn they_read_list_update_and_delete_what_we_write_by_all_their_methods() -
     let (flag, id) = (head(&written), json!(head(&written).id));
 
     // get_flag, get_override, get_scheduled_changes, get_time_schedules, get_rollout_phases.
-    assert_eq!(p.they_see(&flag, &USERS)?, by_key(written.clone()));
+    assert_same(&p.they_see(&flag, &USERS)?, &by_key(written.clone()), "they see");
     assert!(p.theirs.ask("health_check", &[])?);
     let both = [json!([flag.key, sleeping.key, "absent"])];
     let both = p.theirs.all::<Flag>("get_flags", &both)?;
-    assert_eq!(
-        by_key(both.into_iter().map(Record::from)),
-        by_key([flag.clone().into(), sleeping.clone().into()])
+    assert_same(
+        &by_key(both.into_iter().map(Record::from)),
+        &by_key([flag.clone().into(), sleeping.clone().into()]),
+        "by their keys",
     );
-    assert_eq!(p.theirs.all::<Flag>("get_all_active_flags", &[])?, [flag.clone()]);
+    let active = p.theirs.all::<Flag>("get_all_active_flags", &[])?;
+    assert_same(&by_key(active.into_iter().map(Record::from)), &by_key([flag.clone().into()]), "active");
     // Over all flags, and only what is pending.
     let pending = p.theirs.all::<ScheduledChange>("get_scheduled_changes", &[json!(null), json!(true)])?;
     assert_eq!(pending.len(), 1);
@@ -60,8 +62,8 @@ async fn they_read_list_update_and_delete_what_we_write_by_all_their_methods() -
         seen.insert(added.key(), added);
     }
     seen.extend(by_key([edited.into(), executed.into()]));
-    assert_eq!(p.we_see(&flag).await?, seen);
-    assert_eq!(p.they_see(&flag, &USERS)?, seen);
+    assert_same(&p.we_see(&flag).await?, &seen, "we see");
+    assert_same(&p.they_see(&flag, &USERS)?, &seen, "they see");
 
     // They delete. What they have no method for, we delete with the flag.
     for user in USERS {
@@ -71,7 +73,7 @@ async fn they_read_list_update_and_delete_what_we_write_by_all_their_methods() -
         assert!(p.theirs.ask("delete_time_schedule", &[json!(schedule.id)])?);
     }
     seen.retain(|_, record| !matches!(record, Record::Override(_) | Record::TimeSchedule(_)));
-    assert_eq!(p.we_see(&flag).await?, seen);
+    assert_same(&p.we_see(&flag).await?, &seen, "we see");
     assert!(p.theirs.ask("delete_flag", &[json!(sleeping.key)])?);
     assert!(p.ours.get_flag(&sleeping.key).await?.is_none());
     assert!(p.ours.get_flag_by_id(sleeping.id).await?.is_none());

@@ -5,7 +5,7 @@ use flags_core::store::Pending;
 use flags_core::{FlagStatus, Record};
 use serde_json::json;
 
-use crate::common::{Pair, USERS, by_key, family, head, names};
+use crate::common::{Pair, USERS, assert_same, by_key, family, head, names};
 
 #[tokio::test]
 async fn we_read_list_and_find_what_they_write() -> Result<()> {
@@ -16,7 +16,7 @@ async fn we_read_list_and_find_what_they_write() -> Result<()> {
         written.push(p.they_create(record)?);
     }
     let (flag, own) = (head(&written), by_key(written[..family.len()].iter().cloned()));
-    assert_eq!(p.we_see(&flag).await?, own);
+    assert_same(&p.we_see(&flag).await?, &own, "listed");
     for (key, record) in by_key(written.clone()) {
         assert_eq!(p.get(&key).await?.map(|stored| stored.record), Some(record), "{key}");
     }
@@ -71,8 +71,8 @@ async fn we_update_what_they_wrote_and_they_see_it() -> Result<()> {
         });
     }
     let (flag, updated) = (head(&updated), by_key(updated));
-    assert_eq!(p.they_see(&flag, &USERS)?, updated);
-    assert_eq!(p.we_see(&flag).await?, updated);
+    assert_same(&p.they_see(&flag, &USERS)?, &updated, "they see");
+    assert_same(&p.we_see(&flag).await?, &updated, "we see");
     Ok(())
 }
 
