@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use flags_core::storage::{Batch, Expect};
-use flags_core::{ErrorKind, Flag, Record, Storage as _};
+use flags_core::{ErrorKind, Flag, Record, Storage as _, Versioned};
 use serde_json::json;
 
 use crate::common::{Pair, change, flag, user};
@@ -21,7 +21,7 @@ async fn an_update_on_a_stale_revision_is_a_conflict() -> Result<()> {
     assert_eq!((error.kind(), error.is_stale()), (ErrorKind::Conflict, true));
     let error = p.ours.delete_flag(&ours.key, Some(ours.revision())).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Conflict);
-    assert_eq!(p.ours.get_flag(&ours.key).await?.map(|found| found.into_value()), Some(theirs.clone()));
+    assert_eq!(p.ours.get_flag(&ours.key).await?.map(Versioned::into_value), Some(theirs.clone()));
 
     // Rewriting the very same content is a write too: it stamps it.
     let read = p.ours.get_flag(&ours.key).await?.context("there")?;

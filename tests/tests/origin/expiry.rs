@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use flags_core::storage::{Batch, Expect, Query};
-use flags_core::{ErrorKind, Flag, Kind, Override, Record, Storage as _};
+use flags_core::{ErrorKind, Flag, Kind, Override, Record, Storage as _, Versioned};
 use serde_json::json;
 
 use crate::common::{Pair, flag, user};
@@ -29,7 +29,7 @@ impl Pair {
 
     async fn we_find(&self, over: &Override) -> Result<Option<Override>> {
         let found = self.ours.get_override(over.flag_id, &over.entity_type, &over.entity_id).await?;
-        Ok(found.map(|found| found.into_value()))
+        Ok(found.map(Versioned::into_value))
     }
 
     /// Asks us until it is gone: there while it has not ended, never after.

@@ -2,7 +2,7 @@
 
 use anyhow::{Context as _, Result};
 use flags_core::store::Pending;
-use flags_core::{FlagStatus, Record};
+use flags_core::{FlagStatus, Record, Versioned};
 use serde_json::json;
 
 use crate::common::{Pair, USERS, assert_same, by_key, family, head, names};
@@ -20,8 +20,8 @@ async fn we_read_list_and_find_what_they_write() -> Result<()> {
     for (key, record) in by_key(written.clone()) {
         assert_eq!(p.get(&key).await?.map(|stored| stored.record), Some(record), "{key}");
     }
-    assert_eq!(p.ours.get_flag(&flag.key).await?.map(|found| found.into_value()), Some(flag.clone()));
-    assert_eq!(p.ours.get_flag_by_id(flag.id).await?.map(|found| found.into_value()), Some(flag.clone()));
+    assert_eq!(p.ours.get_flag(&flag.key).await?.map(Versioned::into_value), Some(flag.clone()));
+    assert_eq!(p.ours.get_flag_by_id(flag.id).await?.map(Versioned::into_value), Some(flag.clone()));
     assert_eq!(p.ours.get_flags(&[flag.key.clone(), head(&other).key]).await?.len(), 2);
     let (entity_type, entity_id) = names("user", USERS[1]);
     assert_eq!(p.ours.get_overrides_for_entity(&entity_type, &entity_id).await?.len(), 2);
