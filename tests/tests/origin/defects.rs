@@ -13,7 +13,7 @@ use flags_tests::proxy::Proxy;
 use flags_tests::server::{Server, unique_prefix};
 use serde_json::{Value, json};
 
-use crate::common::{Pair, USERS, family, flag, flag_key, head, names, raised, schedule, user};
+use crate::common::{Pair, USERS, family, flag, flag_key, head, names, raised, schedule, snapshot, user};
 
 /// The value of a flag, as an argument for the origin.
 fn text(flag: &Flag) -> Result<[Value; 1]> {
@@ -235,6 +235,29 @@ async fn many_reads_where_one_would_do() -> Result<()> {
     // The flag and what it owns, atomically: to ask, to read what it owns, to scan for theirs, to delete.
     assert!(ours.delete_flag(&owner.key, None).await?);
     assert_eq!(proxy.take(), 4);
+    Ok(())
+}
+
+/// What `killed` shows of us at random moments, for the origin at a chosen one: its second command is refused.
+#[tokio::test]
+async fn a_write_that_is_cut_off_half_way() -> Result<()> {
+    let server = Server::start(&[])?;
+    let prefix = unique_prefix();
+    let raw = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+    let mut acl = redis::cmd("ACL");
+    acl.arg(&["SETUSER", "half", "on", ">secret", "~*", "+@all", "-sadd"]);
+    let _: () = acl.query_async(&mut raw.clone()).await?;
+    let url = server.url().replace("redis://", "redis://half:secret@");
+    // The value is there, and in no index.
+    let mut theirs = Origin::start(&url, &prefix)?;
+    assert_eq!(raised(theirs.call("create_flag", &text(&flag("a"))?))?, "NoPermissionError");
+    assert_eq!(snapshot(&raw, &prefix).await?.into_keys().collect::<Vec<_>>(), ["flag:a"]);
+
+    // We do not begin what could not be ended.
+    let error = RedisStorage::builder(&url)?.prefix(format!("{prefix}ours:")).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Denied);
+    let left = snapshot(&raw, &prefix).await?;
+    assert!(left.into_keys().all(|key| key == "flag:a" || key == "ours:meta"));
     Ok(())
 }
 
