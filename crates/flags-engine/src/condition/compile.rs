@@ -58,25 +58,25 @@ fn compat(json: &Json, place: Place, problem: &mut dyn FnMut(String)) -> Conditi
         return Condition::new(Test::Skip);
     };
     let expected = parsed.get("value").unwrap_or(&Value::NULL);
-    if let Operator::Segment(member) = operator {
-        return Condition::new(match place {
-            Place::Rule if !expected.is_null() => {
-                Test::Segment { segment: SegmentRef::new(&display(expected.view())), member }
-            }
-            Place::Rule => {
-                problem(format!("it names no segment: {NEVER}"));
-                Test::Never
-            }
-            Place::Segment => {
-                problem(format!("a segment cannot refer to a segment, but as its parent: {NEVER}"));
-                Test::Never
-            }
-        });
+    match (operator, place) {
+        (Operator::Segment(member), Place::Rule) if !expected.is_null() => {
+            let segment = SegmentRef::new(&display(expected.view()));
+            return Condition::new(Test::Segment { segment, member });
+        }
+        (Operator::Segment(_), Place::Rule) => {
+            problem(format!("it names no segment: {NEVER}"));
+            return Condition::new(Test::Never);
+        }
+        _ => {}
     }
     let View::Str(attribute) = attribute else {
         problem("the name of its attribute is no text: the flag cannot be evaluated".to_owned());
         return Condition::new(Test::Raise(Raised::AttributeIsNoText));
     };
+    if matches!(operator, Operator::Segment(_)) {
+        problem(format!("a segment cannot refer to a segment, but as its parent: {NEVER}"));
+        return Condition::new(Test::Never);
+    }
     let test = compat::Test::new(operator, expected, place, problem);
     Condition::new(Test::Compat(Lookup::new(attribute), test))
 }

@@ -72,7 +72,7 @@ fn date(chars: &[char]) -> Option<Date> {
 
 fn time_and_offset(chars: &[char]) -> Option<(i64, Option<i64>)> {
     let sign_at = chars.iter().position(|c| *c == '-').or_else(|| chars.iter().position(|c| *c == '+'));
-    let time = clock(&chars[..sign_at.unwrap_or(chars.len())])?;
+    let time = clock(&chars[..sign_at.unwrap_or(chars.len())], sign_at.is_some())?;
     let [hour, minute, second, _] = time;
     if hour > 23 || minute > 59 || second > 59 {
         return None;
@@ -83,7 +83,7 @@ fn time_and_offset(chars: &[char]) -> Option<(i64, Option<i64>)> {
         return None;
     }
     let sign = if chars[sign_at] == '-' { -1 } else { 1 };
-    Some((micros(time), Some(sign * micros(clock(offset)?))))
+    Some((micros(time), Some(sign * micros(clock(offset, false)?))))
 }
 
 fn micros([hour, minute, second, micro]: [i64; 4]) -> i64 {
@@ -91,36 +91,39 @@ fn micros([hour, minute, second, micro]: [i64; 4]) -> i64 {
 }
 
 /// `HH`, `HHMM`, `HH:MM` and so on, with a fraction after whichever is last.
-fn clock(chars: &[char]) -> Option<[i64; 4]> {
+///
+/// Before an offset Python overlooks what is left: one character after a whole part, or anything after six digits of
+/// a fraction. It reads a colon after the seconds as a point, and digits after basic seconds as a fraction.
+fn clock(chars: &[char], before_offset: bool) -> Option<[i64; 4]> {
     let mut parts = [0; 4];
     let (mut at, mut extended) = (0, false);
     for (place, part) in parts.iter_mut().take(3).enumerate() {
         *part = number(chars.get(at..at + 2)?)?;
         at += 2;
-        let next = chars.get(at);
+        let Some(next) = chars.get(at) else { return Some(parts) };
         if place == 0 {
-            extended = next == Some(&':');
+            extended = *next == ':';
         }
-        if next.is_none() || place == 2 {
-            break;
+        if chars.len() == at + 1 {
+            return (before_offset && next.is_ascii()).then_some(parts);
         }
-        if extended && next != Some(&':') {
-            return None;
-        }
-        at += usize::from(extended);
-    }
-    match chars.get(at..)? {
-        [] => Some(parts),
-        ['.' | ',', fraction @ ..] => {
-            let counted = &fraction[..fraction.len().min(6)];
-            if !fraction.iter().all(char::is_ascii_digit) || fraction.is_empty() {
-                return None;
+        match next {
+            '.' | ',' => {
+                at += 1;
+                break;
             }
-            parts[3] = number(counted)? * 10_i64.pow(u32::try_from(6 - counted.len()).ok()?);
-            Some(parts)
+            ':' if extended => at += 1,
+            _ if extended => return None,
+            _ => {}
         }
-        _ => None,
     }
+    let fraction = chars.get(at..)?;
+    let (counted, rest) = fraction.split_at(fraction.len().min(6));
+    if !before_offset && !rest.iter().all(char::is_ascii_digit) {
+        return None;
+    }
+    parts[3] = number(counted)? * 10_i64.pow(u32::try_from(6 - counted.len()).ok()?);
+    Some(parts)
 }
 
 /// ASCII digits alone.
