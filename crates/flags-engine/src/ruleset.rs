@@ -49,7 +49,7 @@ pub struct Ruleset {
 pub(crate) struct Entry {
     pub(crate) flag: Arc<CompiledFlag>,
     pub(crate) overrides: Arc<Overrides>,
-    pub(crate) schedules: Arc<[Arc<CompiledSchedule>]>,
+    pub(crate) schedules: Arc<Vec<Arc<CompiledSchedule>>>,
 }
 
 /// What a ruleset is made of, each part compiled by itself.
@@ -58,7 +58,7 @@ struct Parts {
     semantics: Semantics,
     flags: HashMap<FlagKey, Arc<CompiledFlag>>,
     overrides: HashMap<FlagId, Arc<Overrides>>,
-    schedules: HashMap<FlagId, Arc<[Arc<CompiledSchedule>]>>,
+    schedules: HashMap<FlagId, Arc<Vec<Arc<CompiledSchedule>>>>,
     segments: BTreeMap<SegmentId, Arc<CompiledSegment>>,
 }
 
@@ -189,12 +189,11 @@ impl RulesetBuilder {
     pub fn time_schedule(mut self, record: impl Into<Arc<TimeSchedule>>) -> Self {
         let schedule = Arc::new(CompiledSchedule::new(record.into(), self.parts.semantics));
         let flag_id = schedule.record().flag_id;
-        let mut of_flag = self.parts.schedules.get(&flag_id).map_or_else(Vec::new, |all| all.to_vec());
+        let of_flag = Arc::make_mut(self.parts.schedules.entry(flag_id).or_default());
         match of_flag.iter_mut().find(|known| known.record().id == schedule.record().id) {
             Some(known) => *known = schedule,
             None => of_flag.push(schedule),
         }
-        self.parts.schedules.insert(flag_id, of_flag.into());
         self
     }
 
@@ -202,7 +201,7 @@ impl RulesetBuilder {
     #[must_use]
     pub fn remove_time_schedule(mut self, flag_id: FlagId, id: TimeScheduleId) -> Self {
         if let Some(of_flag) = self.parts.schedules.get_mut(&flag_id) {
-            *of_flag = of_flag.iter().filter(|schedule| schedule.record().id != id).cloned().collect();
+            Arc::make_mut(of_flag).retain(|schedule| schedule.record().id != id);
         }
         self
     }
@@ -226,7 +225,7 @@ impl RulesetBuilder {
     #[must_use]
     pub fn build(self) -> Ruleset {
         let parts = self.parts;
-        let (no_overrides, no_schedules) = (Arc::<Overrides>::default(), Arc::from(Vec::new()));
+        let (no_overrides, no_schedules) = (Arc::default(), Arc::default());
         let entry = |(key, flag): (&FlagKey, &Arc<CompiledFlag>)| {
             let id = flag.record.id;
             let overrides = parts.overrides.get(&id).unwrap_or(&no_overrides);
