@@ -35,6 +35,17 @@ fn buckets() {
     }
 }
 
+/// A second opinion, from an engine of another project whose rollouts hash the same way: on keys of every script.
+#[test]
+fn rollout_buckets_are_those_of_yggdrasil() {
+    let set: Value = serde_json::from_str(include_str!("data/yggdrasil.json")).expect("JSON");
+    assert!(rows(&set["rows"]).len() > 500);
+    for row in rows(&set["rows"]) {
+        let (flag, key) = (text(row, "flag_key"), text(row, "targeting_key"));
+        assert_eq!(row["rollout_bucket_1_to_100"], rollout_bucket(flag, key), "{row}");
+    }
+}
+
 #[test]
 fn decisions() {
     let at: Timestamp = "2026-03-01T00:00:00+00:00".parse().expect("an instant");
