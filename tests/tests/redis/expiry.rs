@@ -82,6 +82,25 @@ async fn one_that_has_expired_already_is_a_delete() -> Result<()> {
 }
 
 #[tokio::test]
+async fn what_has_expired_leaves_the_indexes_with_what_is_deleted() -> Result<()> {
+    let f = Fixture::new().await?;
+    let owner = flag("a");
+    let (other, mut over) = (user(owner.id, "y"), user(owner.id, "x"));
+    for delete in [Record::from(other.clone()).key(), Record::from(owner.clone()).key()] {
+        put(&f.store, owner.clone()).await?;
+        put(&f.store, other.clone()).await?;
+        let due = server_now(&f).await?.saturating_add(Duration::from_millis(50));
+        over.expires_at = Some(due);
+        put(&f.store, over.clone()).await?;
+        // The indexes count in whole milliseconds.
+        while server_now(&f).await? < due.saturating_add(Duration::from_millis(2)) {}
+        f.store.commit(Batch::new().delete(delete, Expect::Present)).await?;
+        assert!(!f.keys().await?.iter().any(|key| key.starts_with("override")), "{:?}", f.keys().await?);
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn what_the_origin_left_without_a_time_to_live_expires_too() -> Result<()> {
     let f = Fixture::new().await?;
     let owner = flag("a");

@@ -72,7 +72,7 @@ impl Command {
     /// What to tell somebody who interrupts it.
     pub(crate) fn when_interrupted(&self) -> &'static str {
         match self {
-            Self::Import(_) => {
+            Self::Import(import) if !import.dry_run => {
                 "what was imported so far is whole and stays; repeat the command to import the rest"
             }
             Self::Export => "nothing was changed; the document is not complete, repeat the command",

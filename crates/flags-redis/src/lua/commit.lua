@@ -208,10 +208,20 @@ local function forget_alias(op)
   end
 end
 
+-- What has expired leaves no other trace to clean up by, so every write of an override does.
+local function trim(position)
+  redis.call('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
+end
+
 local function remove(op)
   redis.call('DEL', KEYS[op.key])
   for _, position in ipairs(op.sets) do
-    redis.call(op.kind == 'override' and 'ZREM' or 'SREM', KEYS[position], op.member)
+    if op.kind == 'override' then
+      redis.call('ZREM', KEYS[position], op.member)
+      trim(position)
+    else
+      redis.call('SREM', KEYS[position], op.member)
+    end
   end
   if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
   forget_alias(op)
@@ -245,6 +255,7 @@ local function remove_owned(cascade)
     in_portions(keys, function(...) redis.call('DEL', ...) end)
     in_portions(members, function(...) redis.call(leave, KEYS[set.all], ...) end)
     redis.call('DEL', KEYS[set.key])
+    if set.kind == 'override' then trim(set.all) end
   end
 end
 
@@ -268,8 +279,7 @@ local function put(op)
   for _, position in ipairs(op.sets) do
     if op.kind == 'override' then
       redis.call('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
-      -- What has expired leaves no other trace to clean up by.
-      redis.call('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
+      trim(position)
     else
       redis.call('SADD', KEYS[position], op.member)
     end
