@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use feature_flags::storage::{Query, Stored};
-use feature_flags::{Error, ErrorKind, FlagId, Record};
+use feature_flags::{Error, ErrorKind, FlagId, Kind, Record};
 use futures_util::StreamExt as _;
 
 use super::Session;
@@ -73,6 +73,9 @@ fn order(record: &Record) -> (String, i64, String) {
     }
 }
 
+/// So many flags are read one by one; of more, all are.
+const FEW: usize = 20;
+
 /// The keys of the flags that the records belong to: for people, programs have the ids.
 pub(super) async fn owners(session: &Session, records: &[Stored]) -> Result<FlagNames, Failure> {
     let mut names = FlagNames::new();
@@ -80,6 +83,17 @@ pub(super) async fn owners(session: &Session, records: &[Stored]) -> Result<Flag
         return Ok(names);
     }
     let ids: HashSet<FlagId> = records.iter().filter_map(|stored| stored.record.owner()).collect();
+    if ids.len() > FEW {
+        let name = |stored: Stored| {
+            if let Record::Flag(flag) = &stored.record {
+                names.insert(flag.id, flag.key.to_string());
+            }
+            Ok(())
+        };
+        // A flag that cannot be read has no name; its id stands for it.
+        each(session, Query::All(Kind::Flag), &Progress::counting("flags read"), name, drop).await?;
+        return Ok(names);
+    }
     for id in ids {
         let flag = session.store.get_flag_by_id(id).await?;
         names.insert(id, flag.map_or_else(|| id.to_string(), |flag| flag.key.to_string()));

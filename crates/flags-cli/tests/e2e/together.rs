@@ -2,7 +2,7 @@
 
 use std::process::{Command, Stdio};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
@@ -62,7 +62,9 @@ fn an_interrupted_import_is_repeated() -> Result<()> {
 
     let import = cli.command().args(["import", path]).stderr(Stdio::piped()).stdout(Stdio::null()).spawn()?;
     // Until it has written something.
+    let begun = Instant::now();
     while cli.quiet(&["flag", "get", "flag-0"], "")?.code == Some(3) {
+        ensure!(begun.elapsed() < Duration::from_secs(60), "the import never begins");
         thread::sleep(Duration::from_millis(1));
     }
     let interrupted = Command::new("kill").args(["-INT", &import.id().to_string()]).status()?.success();
