@@ -155,3 +155,15 @@ fn help_fits_80_columns_and_has_examples() -> Result<()> {
     ensure!(run.code == Some(0) && help.contains(run.stdout.trim_end()), "{run:?}\n{help}");
     Ok(())
 }
+
+#[test]
+fn a_reader_that_has_seen_enough_is_no_failure() -> Result<()> {
+    let cli = Cli::shop();
+    let mut export = cli.command();
+    let (reader, writer) = std::io::pipe()?;
+    drop(reader);
+    let output = export.arg("export").stdout(writer).stderr(std::process::Stdio::piped()).spawn()?;
+    let output = output.wait_with_output()?;
+    ensure!(output.status.code() == Some(0) && output.stderr.is_empty(), "{output:?}");
+    Ok(())
+}

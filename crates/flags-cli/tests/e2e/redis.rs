@@ -122,3 +122,20 @@ fn a_store_moves_as_a_document() -> Result<()> {
     ensure!(cli.quiet(&["export"], "")?.stdout == document);
     Ok(())
 }
+
+#[test]
+fn a_listing_over_many_flags_has_their_keys() -> Result<()> {
+    let cli = Cli::redis()?;
+    let keys: Vec<String> = (10..40).map(|number| format!(r#"{{"key": "flag-{number}"}}"#)).collect();
+    ensure!(cli.quiet(&["flag", "create", "-f", "-"], &format!("[{}]", keys.join(",")))?.code == Some(0));
+    let phase = r#"{"phase_number": 1, "target_percentage": 10, "scheduled_at": "2030-01-01"}"#;
+    for number in 10..40 {
+        let flag = format!("flag-{number}");
+        ensure!(cli.quiet(&["phase", "create", "--flag", &flag, "-f", "-"], phase)?.code == Some(0));
+    }
+    let listed = cli.quiet(&["phase", "list"], "")?.stdout;
+    for number in 10..40 {
+        ensure!(listed.contains(&format!("flag-{number} ")), "{listed}");
+    }
+    Ok(())
+}
