@@ -4,6 +4,7 @@ mod connect;
 
 pub use connect::connect;
 pub use flags_core::*;
+pub use flags_engine as engine;
 #[cfg(feature = "memory")]
 pub use flags_memory::MemoryStorage;
 #[cfg(feature = "redis")]

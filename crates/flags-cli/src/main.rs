@@ -44,6 +44,9 @@ fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
         if let args::Command::ExitCodes = command {
             return out.text(args::EXIT_CODES);
         }
+        if matches!(&command, args::Command::Eval(eval) if eval.stdin) {
+            return commands::eval::lines();
+        }
         let store = store::open(&global).await?;
         let session = Session { store, out, yes: global.yes };
         let exit = commands::run(&session, command).await?;

@@ -4,7 +4,7 @@ use flags_core::{Flag, Json, Override, Segment, TimeSchedule, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::context::EvaluationContext;
-use crate::details::{ErrorCode, Reason};
+use crate::details::{Decision, ErrorCode, Reason};
 use crate::ruleset::Ruleset;
 use crate::semantics::Semantics;
 
@@ -55,6 +55,19 @@ pub struct Answer {
 }
 
 impl Answer {
+    /// A decision, with the caller's default where it holds no value.
+    #[must_use]
+    pub fn new(decision: &Decision<'_>, default: Option<&Json>) -> Self {
+        Self {
+            value: decision
+                .value
+                .map_or_else(|| default.cloned().unwrap_or_default(), crate::Answer::to_json),
+            reason: decision.reason,
+            variant: decision.variant.map(str::to_owned),
+            error_code: decision.error_code(),
+        }
+    }
+
     /// Whether the request could not be read.
     #[must_use]
     pub fn is_parse_error(&self) -> bool {
@@ -113,13 +126,10 @@ pub fn decide(request: &Request, now: Timestamp) -> Answer {
         builder = builder.time_schedule(schedule.clone());
     }
     let ruleset = builder.build();
-    let decision = ruleset.evaluator(&request.context, request.at.unwrap_or(now)).decide(flag.key.as_str());
-    Answer {
-        value: decision.value.map_or_else(|| default.cloned().unwrap_or_default(), crate::Answer::to_json),
-        reason: decision.reason,
-        variant: decision.variant.map(str::to_owned),
-        error_code: decision.error_code(),
-    }
+    Answer::new(
+        &ruleset.evaluator(&request.context, request.at.unwrap_or(now)).decide(flag.key.as_str()),
+        default,
+    )
 }
 
 fn failed(default: Option<&Json>, reason: Reason, code: ErrorCode) -> Answer {

@@ -80,6 +80,19 @@ Example:
     \"operator\": \"in\", \"value\": [\"NL\", \"BE\"]}]}' |
     flags segment create -f -";
 
+pub(super) const EVAL: &str = "\
+The context is a JSON object: targeting_key, user_id, organization_id,
+tenant_id, environment, app_version, ip_address, user_agent, country, and
+anything else in attributes. A flag that does not exist ends with exit code 3.
+
+A line for --stdin is an object of flag and context and, if need be, overrides,
+segments, time_schedules, at, default and semantics; a line that cannot be read
+is answered with PARSE_ERROR, and the exit code is then 1.
+
+Examples:
+  flags eval new-checkout --context '{\"targeting_key\": \"ann\"}' --explain
+  flags eval --stdin < requests.jsonl > decisions.jsonl";
+
 pub(super) const EXPORT: &str = "\
 Records that cannot be read are named on standard error, and the exit code is 1.
 Records whose flag does not exist are named and left out.

@@ -1,5 +1,6 @@
 //! What can be asked for, and the help.
 
+mod eval;
 mod flag;
 mod help;
 mod overrides;
@@ -10,6 +11,7 @@ mod transfer;
 
 use clap::{Parser, Subcommand};
 
+pub(crate) use eval::Eval;
 pub(crate) use flag::{Create, FlagCommand, FlagFilter};
 pub(crate) use help::EXIT_CODES;
 pub(crate) use overrides::{Entity, OverrideCommand, Set, SetOptions};
@@ -52,6 +54,9 @@ pub(crate) enum Command {
     /// Segments: named groups that rules refer to.
     #[command(subcommand, after_help = help::SEGMENT)]
     Segment(SegmentCommand),
+    /// Decide a flag for a context, with the reason.
+    #[command(after_help = help::EVAL)]
+    Eval(Eval),
     /// Write the whole store to standard output, as one JSON document.
     #[command(after_help = help::EXPORT)]
     Export,
@@ -91,7 +96,7 @@ impl Command {
             Self::Window(command) | Self::Phase(command) => command.only_reads(),
             Self::Segment(command) => matches!(command, SegmentCommand::List | SegmentCommand::Get { .. }),
             Self::Import(import) => import.dry_run,
-            Self::Export | Self::Health | Self::Doctor | Self::ExitCodes => true,
+            Self::Eval(_) | Self::Export | Self::Health | Self::Doctor | Self::ExitCodes => true,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use feature_flags::engine::{Ruleset, Semantics, Subject};
 use feature_flags::storage::{Query, Stored};
 use feature_flags::validate::{Problem, Validate as _};
 use feature_flags::{Key, Kind, Record, SegmentId};
@@ -63,6 +64,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     }
     drop(progress);
     examined.segments(&mut report);
+    examined.compiled(&mut report);
     for key in examined.orphans.found(session).await? {
         let failure = crate::store::ownerless(&key);
         report.add(Severity::Error, "orphan", failure.key, failure.message, failure.hint);
@@ -94,11 +96,16 @@ impl Report {
 struct Examined {
     orphans: Orphans,
     segments: BTreeMap<SegmentId, (String, Option<SegmentId>)>,
+    /// Everything that decisions are made of, but for the overrides, which always compile.
+    rules: Vec<Record>,
 }
 
 impl Examined {
     fn look(&mut self, record: &Record, report: &mut Report) {
         self.orphans.look(record);
+        if matches!(record, Record::Flag(_) | Record::TimeSchedule(_) | Record::Segment(_)) {
+            self.rules.push(record.clone());
+        }
         if let Record::Segment(segment) = record {
             self.segments.insert(segment.id, (segment.name.to_string(), segment.parent_segment_id));
         }
@@ -125,6 +132,32 @@ impl Examined {
                 let message = format!("{name:?} is its own ancestor, so nobody is in it");
                 let hint = "set the parent_segment_id of one of the cycle to null".to_owned();
                 report.add(Severity::Error, "cycle", key, message, Some(hint));
+            }
+        }
+    }
+
+    /// What does not mean what it seems to, once it is compiled; nothing that was found already.
+    fn compiled(&self, report: &mut Report) {
+        let rules = self.rules.iter().cloned();
+        let ruleset = rules.fold(Ruleset::builder(Semantics::Compat), |builder, record| match record {
+            Record::Flag(flag) => builder.flag(flag),
+            Record::TimeSchedule(schedule) => builder.time_schedule(schedule),
+            Record::Segment(segment) => builder.segment(segment),
+            _ => builder,
+        });
+        for diagnostic in ruleset.build().diagnostics() {
+            let key = match &diagnostic.subject {
+                Subject::Flag(key) => Some(format!("flag:{key}")),
+                Subject::Segment(name) => {
+                    let named = self.segments.iter().find(|(_, (known, _))| known == name);
+                    named.map(|(id, _)| Key::Segment(*id).to_string())
+                }
+                _ => None,
+            };
+            if report.findings.iter().all(|finding| finding.key != key) {
+                let message = format!("{}: {}", diagnostic.place, diagnostic.message);
+                let hint = "correct it with update; flags eval --explain shows what it does".to_owned();
+                report.add(Severity::Warning, "not_compiled", key, message, Some(hint));
             }
         }
     }

@@ -1,6 +1,7 @@
 //! The commands.
 
 mod doctor;
+pub(crate) mod eval;
 mod export;
 mod flag;
 mod health;
@@ -46,6 +47,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Window(command) => owned::run(session, Kind::TimeSchedule, command).await,
         Command::Phase(command) => owned::run(session, Kind::RolloutPhase, command).await,
         Command::Segment(command) => segment::run(session, command).await,
+        Command::Eval(eval) => eval::run(session, &eval).await,
         Command::Export => export::run(session).await,
         Command::Import(import) => import::run(session, &import).await,
         Command::Health => health::run(session).await,

@@ -4,6 +4,7 @@
 //! what changed for users.
 
 mod cli;
+mod eval;
 mod guards;
 mod memory;
 mod readme;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use flags_core::Json;
+
 use super::{ConditionStep, Explanation, Found, RolloutStep, RuleStep, Verdict};
 
 impl fmt::Display for Explanation {
@@ -45,6 +47,23 @@ impl fmt::Display for Explanation {
     }
 }
 
+/// Exact JSON text without the line breaks and the indentation that it was read with.
+fn one_line(json: &Json) -> String {
+    let (mut line, mut in_string, mut escaped) = (String::new(), false, false);
+    for c in json.text().chars() {
+        let space = !in_string && c.is_ascii_whitespace();
+        if space && !matches!(line.chars().last(), Some(',' | ':')) {
+            continue;
+        }
+        if !(space && line.ends_with(' ')) {
+            line.push(if space { ' ' } else { c });
+        }
+        in_string ^= c == '"' && !escaped;
+        escaped = in_string && c == '\\' && !escaped;
+    }
+    line
+}
+
 fn write_rule(rule: &RuleStep, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     let verdict = match (rule.enabled, rule.matched) {
         (false, _) => "disabled",
@@ -53,7 +72,7 @@ fn write_rule(rule: &RuleStep, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     };
     writeln!(f, "  rule {:?} (priority {}): {verdict}", rule.name, rule.priority)?;
     for ConditionStep { condition, actual, verdict } in &rule.conditions {
-        writeln!(f, "    {condition}, actual {actual}: {verdict}")?;
+        writeln!(f, "    {}, actual {}: {verdict}", one_line(condition), one_line(actual))?;
     }
     match rule.rollout {
         None => Ok(()),
