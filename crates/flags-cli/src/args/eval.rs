@@ -1,5 +1,7 @@
 //! `flags eval`.
 
+use std::str::FromStr as _;
+
 use clap::{Args, ValueEnum};
 use feature_flags::engine::{EvaluationContext, Semantics};
 use feature_flags::{FlagKey, Json, Timestamp};
@@ -17,7 +19,8 @@ pub(crate) struct Eval {
     #[arg(long, value_name = "INSTANT", conflicts_with = "stdin")]
     pub(crate) at: Option<Timestamp>,
     /// The answer where the flag gives none
-    #[arg(long, value_name = "JSON", conflicts_with = "stdin")]
+    // Named, since a text can also become JSON as a string, and that is what would be chosen.
+    #[arg(long, value_name = "JSON", value_parser = Json::from_str, conflicts_with = "stdin")]
     pub(crate) default: Option<Json>,
     /// What conditions and schedules mean
     #[arg(long, value_enum, default_value = "compat", conflicts_with = "stdin")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use clap::{Args, Subcommand};
 use feature_flags::{EntityId, EntityType, FlagKey, Json};
+use std::str::FromStr as _;
 
 use super::shared::Condition;
 
@@ -63,7 +64,8 @@ pub(crate) struct SetOptions {
     #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, conflicts_with = "file")]
     pub(crate) enabled: Option<bool>,
     /// What another flag answers
-    #[arg(long, value_name = "JSON", conflicts_with = "file")]
+    // Named, since a text can also become JSON as a string, and that is what would be chosen.
+    #[arg(long, value_name = "JSON", value_parser = Json::from_str, conflicts_with = "file")]
     pub(crate) value: Option<Json>,
     /// For how long: 90s, 30m, 2h, 1h30m, 7d [default: for good]
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "file")]
