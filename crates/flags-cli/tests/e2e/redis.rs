@@ -63,7 +63,7 @@ fn what_belongs_to_a_flag() -> Result<()> {
     cli.ok("flag create theme", "")?;
     cli.ok("override set theme user 42 --value {\"a\":1e400} --expires-in 2h", "")?;
     let stored = cli.quiet(&["--json", "override", "get", "theme", "user", "42"], "")?.stdout;
-    anyhow::ensure!(stored.contains(r#""value": {"a":1e400}"#), "{stored}");
+    anyhow::ensure!(stored.contains(r#""a": 1e400"#), "{stored}");
     cli.ok("override set theme user 42 --enabled false --json", "")?;
     let one = cli.ok("override get theme user 42 --json", "")?;
     let edited = one.replace("\"enabled\": false", "\"enabled\": true");
