@@ -66,6 +66,11 @@ local function need(what, op, detail)
   needs[#needs + 1] = detail or ''
 end
 
+-- A hint that is no text names no record. The caller, who cannot say it in JSON, tells its digest.
+local function unreadable(hint)
+  return plan.unreadable ~= nil and plan.unreadable[redis.sha1hex(hint)] == true
+end
+
 -- The revision of what an operation finds. An override of another writer may have expired without a time to
 -- live; the caller, who can read its `expires_at`, is asked once for each such value.
 local function current(index, op)
@@ -139,7 +144,9 @@ local function judge_alias(index, op)
     known[holder.member] = true
   end
   local hint = redis.call('HGET', KEYS[alias.hash], alias.name)
-  if hint and not known[hint] and fate[op.kind][hint] == nil then need('holder', index, hint) end
+  if hint and not known[hint] and fate[op.kind][hint] == nil and not unreadable(hint) then
+    need('holder', index, hint)
+  end
   -- Then there is nothing to write about it.
   op.settled = same and hint == op.member
 end
@@ -152,12 +159,26 @@ local function judge_former(index, op)
   if not (op.former and op.former.id == former) then need('former', index, former) end
 end
 
+-- Whether the hash names another flag by that id, one that bears it and stays. Then what is owned is that flag's: another
+-- writer has copied or renamed one. Asks about a hint that is not yet known.
+local function another_holds(index, op, id)
+  local hint = redis.call('HGET', KEYS[op.alias.hash], id)
+  if not hint or hint == op.member or fate.flag[hint] == false then return false end
+  for _, holder in ipairs(op.alias.holders) do
+    if holder.member == hint then return holder.key and body(holder.key, 'id') == id end
+  end
+  if unreadable(hint) then return false end
+  need('holder', index, hint)
+  return true
+end
+
 local function judge_cascade(index, op)
   if op.kind ~= 'flag' or not value(op.key) then return end
   local id = body(op.key, 'id')
+  -- What a flag without an id owns is unknown; nor does what an earlier round has read go with it.
+  if not id or another_holds(index, op, id) then op.cascade = nil return end
   local cascade = op.cascade
   if (cascade and cascade.id) ~= id then need('cascade', index, id) return end
-  if not cascade then return end
   if cascade.over then return 'limit' end
   cascade.going = {}
   for place, set in ipairs(cascade.sets) do

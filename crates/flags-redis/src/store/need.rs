@@ -79,6 +79,8 @@ pub(super) struct Learned {
     pub(super) cascades: Vec<Option<Cascade>>,
     /// By digest: whether the value is an override that has expired.
     pub(super) ghosts: HashMap<String, bool>,
+    /// By digest: hints that are no text, and so name nothing.
+    pub(super) unreadable: HashMap<String, bool>,
     pub(super) unadopted: Vec<(Alias, Key)>,
     pub(super) owned_per_delete: usize,
 }
@@ -105,6 +107,7 @@ impl Learned {
             formers: vec![None; ops.len()],
             cascades: vec![None; ops.len()],
             ghosts: HashMap::new(),
+            unreadable: HashMap::new(),
             unadopted: known.unadopted(),
             owned_per_delete: limits.owned_per_delete,
         }
@@ -144,7 +147,12 @@ impl RedisStorage {
                         self.learn_owner(learned, id, &need.text()).await?;
                     }
                 }
-                "holder" => learned.holders[need.op].push(need.text()),
+                "holder" => match String::from_utf8(need.detail) {
+                    Ok(holder) => learned.holders[need.op].push(holder),
+                    Err(raw) => {
+                        learned.unreadable.insert(sha1_hex(raw.as_bytes()), true);
+                    }
+                },
                 "former" => learned.formers[need.op] = Some(need.text()),
                 "ghost" => {
                     let gone = is_expired(&ops[need.op].key, &need);

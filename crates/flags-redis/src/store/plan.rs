@@ -26,6 +26,8 @@ struct Body<'a> {
     types: String,
     ops: Vec<PlanOp>,
     ghosts: &'a HashMap<String, bool>,
+    #[serde(skip_serializing_if = "HashMap::is_empty")]
+    unreadable: &'a HashMap<String, bool>,
     adopt: Vec<Hint>,
 }
 
@@ -127,7 +129,13 @@ impl Plan {
         let mut values = Vec::new();
         let plan_ops = ops.iter().enumerate().map(|(place, op)| builder.op(place, op, &mut values)).collect();
         let adopt = learned.unadopted.iter().map(|(alias, key)| builder.hint(alias, key)).collect();
-        let body = Body { types: builder.types, ops: plan_ops, ghosts: &learned.ghosts, adopt };
+        let body = Body {
+            types: builder.types,
+            ops: plan_ops,
+            ghosts: &learned.ghosts,
+            unreadable: &learned.unreadable,
+            adopt,
+        };
         // A plan of strings and numbers always has a JSON form.
         let mut args = vec![serde_json::to_vec(&body).unwrap_or_default()];
         args.append(&mut values);
