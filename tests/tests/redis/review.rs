@@ -2,9 +2,12 @@
 
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Query};
-use flags_core::{Flag, Kind, Record, Storage as _};
+use flags_core::{ErrorKind, Flag, Kind, Record, Storage as _};
 
-use crate::common::{Fixture, change, flag, listed, put, user};
+use flags_redis::RedisStorage;
+use flags_tests::server::Server;
+
+use crate::common::{Fixture, change, flag, get, listed, put, raw, user};
 
 /// A flag as another writer leaves it: in its index, and in none of ours.
 async fn write_flag(f: &Fixture, flag: &Flag) -> Result<()> {
@@ -73,5 +76,77 @@ async fn a_hint_that_is_no_text_is_none() -> Result<()> {
     broken().await?;
     f.store.commit(Batch::new().delete(Record::from(owner.clone()).key(), Expect::Present)).await?;
     assert!(listed(&f.store, Query::Owned(Kind::Override, owner.id)).await?.is_empty());
+    Ok(())
+}
+
+/// A store whose user is allowed everything, until `then` is applied to it.
+async fn demoted(server: &Server, then: &[&str]) -> Result<RedisStorage> {
+    let mut raw = raw(&server.url()).await?;
+    let allow = async |rules: &[&str]| -> Result<()> {
+        let mut raw = raw.clone();
+        Ok(redis::cmd("ACL").arg("SETUSER").arg("app").arg(rules).query_async(&mut raw).await?)
+    };
+    allow(&["reset", "on", ">s3cret", "~*", "&*", "+@all"]).await?;
+    let builder = RedisStorage::builder(&server.url())?.credentials(Some("app"), "s3cret").prefix("ff:");
+    let store = builder.open().await?;
+    allow(then).await?;
+    let _: () = redis::cmd("PING").query_async(&mut raw).await?;
+    Ok(store)
+}
+
+async fn can_ask_for_permissions(server: &Server) -> Result<bool> {
+    let script = "return redis.acl_check_cmd and 1 or 0";
+    let mut raw = raw(&server.url()).await?;
+    Ok(redis::cmd("EVAL").arg(script).arg(0).query_async::<i64>(&mut raw).await? == 1)
+}
+
+#[tokio::test]
+async fn a_permission_that_is_lost_later_never_leaves_half_a_commit_unsaid() -> Result<()> {
+    let server = Server::start(&[])?;
+    let asks = can_ask_for_permissions(&server).await?;
+    let owner = flag("owner");
+    for command in ["sadd", "hset", "zadd", "zremrangebyscore", "set"] {
+        let store = demoted(&server, &[&format!("-{command}")]).await?;
+        let batch = Batch::new().put(owner.clone(), Expect::Any).put(user(owner.id, "x"), Expect::Any);
+        let error = store.commit(batch).await.unwrap_err();
+        // The first write of all is refused before anything is written.
+        let expected = if asks || command == "set" { ErrorKind::Denied } else { ErrorKind::Indeterminate };
+        assert_eq!(error.kind(), expected, "{command}: {error:?}");
+        if asks {
+            assert!(error.to_string().to_lowercase().contains(command), "{command}: {error}");
+        }
+        if expected == ErrorKind::Denied {
+            let mut raw = raw(&server.url()).await?;
+            let keys: Vec<String> = redis::cmd("KEYS").arg("ff:*").query_async(&mut raw).await?;
+            assert_eq!(keys, ["ff:meta"], "{command}");
+        }
+        let mut raw = raw(&server.url()).await?;
+        let _: () = redis::cmd("FLUSHALL").query_async(&mut raw).await?;
+    }
+    for command in ["del", "srem", "zrem", "hdel"] {
+        let store = demoted(&server, &["+@all"]).await?;
+        put(&store, owner.clone()).await?;
+        put(&store, user(owner.id, "x")).await?;
+        let store = demoted(&server, &[&format!("-{command}")]).await?;
+        let key = Record::from(owner.clone()).key();
+        let error = store.commit(Batch::new().delete(key.clone(), Expect::Any)).await.unwrap_err();
+        let expected = if asks || command == "del" { ErrorKind::Denied } else { ErrorKind::Indeterminate };
+        assert_eq!(error.kind(), expected, "{command}: {error:?}");
+        if expected == ErrorKind::Denied {
+            assert!(get(&store, &key).await?.is_some(), "{command}");
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_first_write_that_is_refused_has_changed_nothing() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let store = RedisStorage::builder(&server.url())?.prefix("ff:").open().await?;
+    let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").query_async(&mut raw).await?;
+    let error = put(&store, flag("a")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("memory"), "{error}");
     Ok(())
 }

@@ -1,7 +1,8 @@
 -- Applies a batch: judges everything against one state, then writes everything.
 --
 -- Redis does not roll a script back, so nothing may fail after the first write: the types of all keys
--- that are written are checked first, and opening a store has proved that each command is permitted.
+-- that are written are checked first, opening a store has proved that each command is permitted, and
+-- from Redis 7 on, which can be asked, that is checked again. What fails nevertheless is told as torn.
 --
 -- KEYS: every key that is read or written. ARGV[1]: the plan, as JSON; positions in it count from 1.
 -- ARGV[2..]: values, opaque bytes that are never decoded to be stored again. See plan.rs for the plan.
@@ -10,6 +11,8 @@
 --   {'ok', before, after, before, after, ...}   revisions by operation, '' for none
 --   {'fail', op, reason}                        reason: exists, missing, stale, owner, alias, limit
 --   {'type', key position}                      a key holds another type than it should
+--   {'denied', command}                         this user may no longer use it
+--   {'refused', error}, {'torn', error}         the first write was refused, or a later one: half of it is written
 --   {'need', now_ms, what, op, detail, ...}     nothing was written; the caller learns these and asks again
 
 -- Redis before 7 replicates scripts by their text unless told otherwise, and this one reads the time.
@@ -216,7 +219,52 @@ if #needs > 0 then
   return needs
 end
 
+-- Permissions may have changed since the store was opened. One check for each command that is about to be used.
+local denied
+if redis.acl_check_cmd then
+  local checked = {}
+  local function permit(command, ...)
+    if denied or checked[command] then return end
+    checked[command] = true
+    if not redis.acl_check_cmd(command, ...) then denied = command end
+  end
+  for _, op in ipairs(ops) do
+    if op.action ~= 'check' then
+      local key = KEYS[op.key]
+      local removes = op.action == 'delete' or (op.expires and op.expires <= now_us)
+      if removes then permit('DEL', key) else permit('SET', key, '') end
+      for _, position in ipairs(op.sets) do
+        local set = KEYS[position]
+        if op.kind ~= 'override' then
+          permit(removes and 'SREM' or 'SADD', set, op.member)
+        else
+          if removes then permit('ZREM', set, op.member) else permit('ZADD', set, '0', op.member) end
+          permit('ZREMRANGEBYSCORE', set, '0', '0')
+        end
+      end
+      if op.former then permit('SREM', KEYS[op.former.key], op.member) end
+      if op.alias and not op.settled then
+        permit('HDEL', KEYS[op.alias.hash], '')
+        if not removes then permit('HSET', KEYS[op.alias.hash], '', '') end
+      end
+      for _, set in ipairs(op.cascade and op.cascade.sets or {}) do
+        permit(set.kind == 'override' and 'ZREM' or 'SREM', KEYS[set.all], '')
+        if set.kind == 'override' then permit('ZREMRANGEBYSCORE', KEYS[set.all], '0', '0') end
+      end
+      if op.owner and op.owner.adopt then permit('HSET', KEYS[op.owner.hash], '', '') end
+    end
+  end
+  if plan.adopt[1] then permit('HSETNX', KEYS[plan.adopt[1].hash], '', '') end
+end
+if denied then return {'denied', denied} end
+
 -- From here on everything is decided, and only writes follow.
+
+local wrote = false
+local function write(...)
+  redis.call(...)
+  wrote = true
+end
 
 local gone = {}
 
@@ -225,26 +273,26 @@ local function forget_alias(op)
   local old = body(op.key, op.alias.field)
   -- The hint may name another record by now.
   if old and redis.call('HGET', KEYS[op.alias.hash], old) == op.member then
-    redis.call('HDEL', KEYS[op.alias.hash], old)
+    write('HDEL', KEYS[op.alias.hash], old)
   end
 end
 
 -- What has expired leaves no other trace to clean up by, so every write of an override does.
 local function trim(position)
-  redis.call('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
+  write('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
 end
 
 local function remove(op)
-  redis.call('DEL', KEYS[op.key])
+  write('DEL', KEYS[op.key])
   for _, position in ipairs(op.sets) do
     if op.kind == 'override' then
-      redis.call('ZREM', KEYS[position], op.member)
+      write('ZREM', KEYS[position], op.member)
       trim(position)
     else
-      redis.call('SREM', KEYS[position], op.member)
+      write('SREM', KEYS[position], op.member)
     end
   end
-  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  if op.former then write('SREM', KEYS[op.former.key], op.member) end
   forget_alias(op)
 end
 
@@ -273,63 +321,69 @@ local function remove_owned(cascade)
       end
     end
     local leave = set.kind == 'override' and 'ZREM' or 'SREM'
-    in_portions(keys, function(...) redis.call('DEL', ...) end)
-    in_portions(members, function(...) redis.call(leave, KEYS[set.all], ...) end)
-    redis.call('DEL', KEYS[set.key])
+    in_portions(keys, function(...) write('DEL', ...) end)
+    in_portions(members, function(...) write(leave, KEYS[set.all], ...) end)
+    write('DEL', KEYS[set.key])
     if set.kind == 'override' then trim(set.all) end
-  end
-end
-
-for _, op in ipairs(ops) do
-  if op.action == 'delete' then
-    if op.cascade then remove_owned(op.cascade) end
-    remove(op)
-  elseif op.action == 'put' then
-    -- Every alias is given up before any is taken, so that two records can swap theirs.
-    forget_alias(op)
   end
 end
 
 local function put(op)
   if not op.pxat then
-    redis.call('SET', KEYS[op.key], ARGV[op.value])
+    write('SET', KEYS[op.key], ARGV[op.value])
   else
-    redis.call('SET', KEYS[op.key], ARGV[op.value], 'PXAT', string.format('%.0f', op.pxat))
+    write('SET', KEYS[op.key], ARGV[op.value], 'PXAT', string.format('%.0f', op.pxat))
   end
-  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  if op.former then write('SREM', KEYS[op.former.key], op.member) end
   for _, position in ipairs(op.sets) do
     if op.kind == 'override' then
-      redis.call('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
+      write('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
       trim(position)
     else
-      redis.call('SADD', KEYS[position], op.member)
+      write('SADD', KEYS[position], op.member)
     end
   end
-  if op.alias and not op.settled then redis.call('HSET', KEYS[op.alias.hash], op.alias.name, op.member) end
+  if op.alias and not op.settled then write('HSET', KEYS[op.alias.hash], op.alias.name, op.member) end
 end
 
 local answer = {'ok'}
-for _, op in ipairs(ops) do
-  local before, after = revisions[op.key] or '', ''
-  if op.action == 'put' and op.expires and op.expires <= now_us then
-    remove(op)
-  elseif op.action == 'put' then
-    put(op)
-    after = redis.sha1hex(ARGV[op.value])
-  elseif op.action == 'check' and not gone[KEYS[op.key]] then
-    after = before
+local function apply()
+  for _, op in ipairs(ops) do
+    if op.action == 'delete' then
+      if op.cascade then remove_owned(op.cascade) end
+      remove(op)
+    elseif op.action == 'put' then
+      -- Every alias is given up before any is taken, so that two records can swap theirs.
+      forget_alias(op)
+    end
   end
-  answer[#answer + 1] = before
-  answer[#answer + 1] = after
-end
-for _, op in ipairs(ops) do
-  -- A flag of another writer, just found to be the owner.
-  if op.owner and op.owner.adopt and fate.flag[op.owner.member] == nil then
-    redis.call('HSET', KEYS[op.owner.hash], op.owner.id, op.owner.member)
+  for _, op in ipairs(ops) do
+    local before, after = revisions[op.key] or '', ''
+    if op.action == 'put' and op.expires and op.expires <= now_us then
+      remove(op)
+    elseif op.action == 'put' then
+      put(op)
+      after = redis.sha1hex(ARGV[op.value])
+    elseif op.action == 'check' and not gone[KEYS[op.key]] then
+      after = before
+    end
+    answer[#answer + 1] = before
+    answer[#answer + 1] = after
+  end
+  for _, op in ipairs(ops) do
+    -- A flag of another writer, just found to be the owner.
+    if op.owner and op.owner.adopt and fate.flag[op.owner.member] == nil then
+      write('HSET', KEYS[op.owner.hash], op.owner.id, op.owner.member)
+    end
+  end
+  for _, hint in ipairs(plan.adopt) do
+    -- The batch itself has had the last word on what it names.
+    if fate[hint.kind][hint.member] == nil then write('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
   end
 end
-for _, hint in ipairs(plan.adopt) do
-  -- The batch itself has had the last word on what it names.
-  if fate[hint.kind][hint.member] == nil then redis.call('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
-end
-return answer
+
+local fine, failure = pcall(apply)
+if fine then return answer end
+-- A table from Redis 7 on, text before.
+if type(failure) == 'table' then failure = failure.err end
+return {wrote and 'torn' or 'refused', tostring(failure)}

@@ -7,9 +7,8 @@ use flags_core::{Alias, FlagId, FlagKey, Key, Record, Result, Timestamp};
 
 use super::RedisStorage;
 use super::cascade::Cascade;
-use super::commit::surprise;
+use super::commit::{malformed, surprise};
 use super::known::Known;
-use crate::error::from_useless;
 use crate::keyspace::member;
 use crate::reply::Reply;
 use crate::script::sha1_hex;
@@ -52,12 +51,12 @@ pub(super) struct Need {
 impl Need {
     pub(super) fn read(parts: &[Reply], now_ms: i64, ops: usize) -> Result<Self> {
         let [what, op, detail] = parts else { return Err(surprise()) };
-        let op = op.clone().int().map_err(from_useless)?;
+        let op = op.clone().int().map_err(malformed)?;
         let op = usize::try_from(op).ok().and_then(|op| op.checked_sub(1)).filter(|op| *op < ops);
         Ok(Self {
-            what: what.clone().text().map_err(from_useless)?,
+            what: what.clone().text().map_err(malformed)?,
             op: op.ok_or_else(surprise)?,
-            detail: detail.clone().bytes().map_err(from_useless)?,
+            detail: detail.clone().bytes().map_err(malformed)?,
             now_ms,
         })
     }
