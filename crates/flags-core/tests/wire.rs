@@ -237,3 +237,16 @@ fn json_holds_no_lone_surrogate_whatever_it_is_made_from() {
     assert!(Json::new(&raw).is_err());
     assert!(Json::new(&[raw]).is_err());
 }
+
+#[test]
+fn a_stored_id_is_hyphenated() {
+    let (hyphenated, simple) = ("44e0d14d-66b4-4eb5-bbc6-eebac2dbba0b", "44e0d14d66b44eb5bbc6eebac2dbba0b");
+    let segment = |id: &str| format!(r#"{{"id":"{id}","name":"n"}}"#);
+    let read = |id: &str| Record::decode_kind(Kind::Segment, segment(id).as_bytes());
+    assert!(read(hyphenated).is_ok() && read(&hyphenated.to_uppercase()).is_ok());
+    for other in [simple, &format!("{{{hyphenated}}}"), &format!("urn:uuid:{hyphenated}"), ""] {
+        let error = read(other).expect_err(other);
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Corrupt, Some("id")));
+    }
+    assert!(simple.parse::<flags_core::SegmentId>().is_ok(), "people may write it as they like");
+}

@@ -52,13 +52,19 @@ fn flag_id(state: &State, key: &Key) -> Option<FlagId> {
     }
 }
 
+/// What goes with the record when it is deleted: of two flags that a foreign writer left with one id, the one that has the
+/// alias owns it.
+fn owned<'a>(state: &'a State, key: &Key) -> impl Iterator<Item = &'a Key> {
+    let id = flag_id(state, key).filter(|id| state.key_of(&Alias::FlagId(*id)) == Some(key));
+    id.into_iter().flat_map(|id| state.owned_by(id))
+}
+
 /// Removes what the batch deletes, with everything it owns (C6). Returns the keys of the owned.
 fn remove(next: &mut State, batch: &[Prepared]) -> Vec<Key> {
     let named: HashSet<&Key> = batch.iter().map(|op| &op.key).collect();
     let mut cascaded = Vec::new();
     for op in batch.iter().filter(|op| matches!(op.action, Action::Delete)) {
-        let owned: Vec<Key> =
-            flag_id(next, &op.key).map(|id| next.owned_by(id).cloned().collect()).unwrap_or_default();
+        let owned: Vec<Key> = owned(next, &op.key).cloned().collect();
         next.remove(&op.key);
         owned.iter().for_each(|key| next.remove(key));
         cascaded.extend(owned.into_iter().filter(|key| !named.contains(key)));
@@ -117,7 +123,7 @@ impl Judge<'_> {
     }
 
     fn cascade(&mut self, key: &Key) -> Result<()> {
-        self.cascaded += flag_id(self.current, key).map_or(0, |id| self.current.owned_by(id).count());
+        self.cascaded += owned(self.current, key).count();
         let (owned, allowed) = (self.cascaded, self.limits.owned_per_delete);
         if owned > allowed {
             return Err(Error::over_limit(Limit::OwnedPerDelete, owned, allowed).with_key(key.clone()));

@@ -21,6 +21,7 @@ cases! { C6:
     c06_an_update_keeps_what_is_owned,
     c06_a_cascade_and_other_operations_share_a_batch,
     c06_what_the_batch_puts_stays_where_an_id_changes_hands,
+    c06_deleting_a_twin_spares_what_the_flag_owns,
 }
 
 async fn c06_an_owned_record_without_its_flag_is_refused(ctx: &Context) -> Checked {
@@ -234,4 +235,23 @@ async fn c06_what_the_batch_puts_stays_where_an_id_changes_hands(ctx: &Context) 
         ctx.store.lists(what, Query::Owned(record.kind(), id), [record.key()]).await?;
     }
     ctx.store.absent(what, &records[kept.len()].key()).await
+}
+
+async fn c06_deleting_a_twin_spares_what_the_flag_owns(ctx: &Context) -> Checked {
+    let flag = flag("flag")?;
+    let mut twin = crate::records::flag("twin")?;
+    twin.id = flag.id;
+    let owned = one_of_each_owned(flag.id)?;
+    ctx.store.put(&flag.clone().into(), Expect::Absent).await?;
+    ctx.store.fill(&owned).await?;
+    // As a foreign writer leaves it that writes a flag under a new key.
+    let twin = Record::from(twin);
+    ctx.plant_record(&twin).await?;
+    let what = "after deleting a flag that a foreign writer gave the id of another";
+    ctx.store.delete(&twin.key(), Expect::Present).await?;
+    ctx.store.absent(what, &twin.key()).await?;
+    for record in owned.iter().chain([&Record::from(flag)]) {
+        ctx.store.holds(what, record).await?;
+    }
+    Ok(())
 }

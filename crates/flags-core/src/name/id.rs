@@ -1,17 +1,25 @@
 //! Ids: one UUID type a record kind.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
+use serde::de::{Deserialize, Deserializer, Error as _};
 use uuid::Uuid;
+
+/// The UUID of 36 characters; of the forms that `uuid` parses no other has as many.
+fn hyphenated(text: &str) -> Option<Uuid> {
+    Uuid::parse_str(text).ok().filter(|_| text.len() == uuid::fmt::Hyphenated::LENGTH)
+}
 
 macro_rules! id {
     ($(#[$doc:meta])* $Id:ident) => {
         $(#[$doc])*
         ///
-        /// Text form: the hyphenated lower-case UUID; every form that `uuid` parses is accepted.
-        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        /// Text form: the hyphenated lower-case UUID. `FromStr` accepts every form that `uuid` parses, a stored record only
+        /// the hyphenated one, in either case: other writers look a record up by that text.
+        #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $Id(Uuid);
 
@@ -33,6 +41,13 @@ macro_rules! id {
             #[must_use]
             pub const fn as_uuid(&self) -> &Uuid {
                 &self.0
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $Id {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let text = <Cow<'de, str>>::deserialize(deserializer)?;
+                hyphenated(&text).map(Self).ok_or_else(|| D::Error::custom("not a hyphenated UUID"))
             }
         }
 

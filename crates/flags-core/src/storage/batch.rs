@@ -175,10 +175,16 @@ impl Batch {
             return Err(Error::over_limit(Limit::BatchOps, self.ops.len(), limits.batch_ops));
         }
         let mut seen = HashSet::with_capacity(self.ops.len());
+        let mut bytes = 0;
         self.ops
             .into_iter()
             .map(|op| {
                 let prepared = Prepared::new(op, limits)?;
+                bytes += prepared.size();
+                if bytes > limits.batch_bytes {
+                    let error = Error::over_limit(Limit::BatchBytes, bytes, limits.batch_bytes);
+                    return Err(error.with_key(prepared.key));
+                }
                 if seen.insert(prepared.key.clone()) {
                     Ok(prepared)
                 } else {
@@ -229,6 +235,14 @@ pub enum Action {
 }
 
 impl Prepared {
+    /// The length of its record's JSON, in bytes.
+    fn size(&self) -> usize {
+        match &self.action {
+            Action::Put { bytes, .. } => bytes.len(),
+            _ => 0,
+        }
+    }
+
     fn new(op: Op, limits: &Limits) -> Result<Self> {
         let key = op.key();
         check_key(&key, limits)?;

@@ -49,6 +49,8 @@ pub enum Limit {
     ValueBytes,
     /// [`Limits::batch_ops`].
     BatchOps,
+    /// [`Limits::batch_bytes`].
+    BatchBytes,
     /// [`Limits::json_depth`].
     JsonDepth,
     /// [`Limits::owned_per_delete`].
@@ -61,6 +63,9 @@ impl fmt::Display for Limit {
             Self::KeyBytes => "the key is too long, in bytes",
             Self::ValueBytes => "the record is too large, in bytes",
             Self::BatchOps => "the batch holds too many operations",
+            Self::BatchBytes => {
+                "the records of the batch are too large together, in bytes; commit fewer at once"
+            }
             Self::JsonDepth => "the record nests too deeply",
             Self::OwnedPerDelete => "the flag owns too many records to go in one commit; delete those first",
         })
@@ -77,6 +82,8 @@ pub struct Limits {
     pub value_bytes: usize,
     /// The operations of one batch; also the keys that one `get` should ask for.
     pub batch_ops: usize,
+    /// The JSON of all records of one batch together, in bytes.
+    pub batch_bytes: usize,
     /// How deeply the JSON of a record may nest.
     pub json_depth: usize,
     /// How many owned records one commit can delete with their flag, or flags (C6).
@@ -84,12 +91,13 @@ pub struct Limits {
 }
 
 impl Default for Limits {
-    /// 512 bytes, 1 MiB, 1,000 operations, depth 100, 10,000 owned records.
+    /// 512 bytes, 1 MiB, 1,000 operations of 32 MiB together, depth 100, 10,000 owned records.
     fn default() -> Self {
         Self {
             key_bytes: 512,
             value_bytes: 1024 * 1024,
             batch_ops: 1_000,
+            batch_bytes: 32 * 1024 * 1024,
             json_depth: 100,
             owned_per_delete: 10_000,
         }

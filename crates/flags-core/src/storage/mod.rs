@@ -65,7 +65,7 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// **C6 — Ownership.** A record whose [owner](crate::Record::owner) does not exist once the batch is applied is
 /// refused with `NotFound`, naming the record ([`Error::owner_not_found`](crate::Error::owner_not_found)); so a flag and what it owns
 /// can be created by one batch, in any order. Deleting a flag deletes what it owns in the same
-/// commit, up to [`Limits::owned_per_delete`], what has expired not counted; beyond it the commit is
+/// commit (of two flags that a writer of another library left with one id, the one that has the alias owns it), up to [`Limits::owned_per_delete`], what has expired not counted; beyond it the commit is
 /// `Invalid`, [naming that limit](crate::Error::limit) and the flag, and the typed API deletes the owned first. It goes
 /// with the flag that is deleted, also where the batch gives that flag's id to another; what the batch itself puts stays.
 /// What a corrupt flag owns is unknown, and so left behind; a corrupt record may be left behind by its flag. Writers of
@@ -105,7 +105,7 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// read ends there, with or without that error. No secret is ever in an error, a log or a `Debug`.
 ///
 /// **C15 — Limits.** Beyond the declared [`Limits`] a call is `Invalid` before anything is sent, naming
-/// the key and the limit; a key named twice in a batch is `Invalid`. [`Batch::prepare`] and
+/// the key and the limit (a batch is measured as a whole, and the key is that at which it goes past); a key named twice in a batch is `Invalid`. [`Batch::prepare`] and
 /// [`check_keys`] are the whole check.
 ///
 /// # Implementing it

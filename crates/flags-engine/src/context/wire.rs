@@ -1,0 +1,81 @@
+//! A context as JSON.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::ser::SerializeMap;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::{Attribute, EvaluationContext};
+use crate::value::Value;
+
+#[derive(Deserialize)]
+#[serde(default)]
+#[derive(Default)]
+struct Wire {
+    targeting_key: Option<String>,
+    /// OpenFeature's spelling.
+    #[serde(rename = "targetingKey")]
+    targeting_key_too: Option<String>,
+    user_id: Option<String>,
+    organization_id: Option<String>,
+    tenant_id: Option<String>,
+    environment: Option<String>,
+    app_version: Option<String>,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+    country: Option<String>,
+    attributes: Option<BTreeMap<String, Value>>,
+}
+
+impl<'de> Deserialize<'de> for EvaluationContext {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let wire = Wire::deserialize(deserializer)?;
+        let mut context = Self { attributes: Arc::new(shared(wire.attributes)), ..Self::default() };
+        for (attribute, text) in [
+            (Attribute::TargetingKey, wire.targeting_key.or(wire.targeting_key_too)),
+            (Attribute::UserId, wire.user_id),
+            (Attribute::OrganizationId, wire.organization_id),
+            (Attribute::TenantId, wire.tenant_id),
+            (Attribute::Environment, wire.environment),
+            (Attribute::AppVersion, wire.app_version),
+            (Attribute::IpAddress, wire.ip_address),
+            (Attribute::UserAgent, wire.user_agent),
+            (Attribute::Country, wire.country),
+        ] {
+            if let Some(text) = text {
+                context.set(attribute, text);
+            }
+        }
+        Ok(context)
+    }
+}
+
+/// With `targeting_key` in this spelling, and without what is absent.
+impl Serialize for EvaluationContext {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (attribute, name) in Attribute::STANDARD {
+            if let Some(text) = self.text(attribute) {
+                map.serialize_entry(name, text)?;
+            }
+        }
+        if !self.attributes.is_empty() {
+            map.serialize_entry("attributes", &Shared(&self.attributes))?;
+        }
+        map.end()
+    }
+}
+
+/// A map whose keys are shared text, which serde serializes with a feature of its own only.
+struct Shared<'a>(&'a BTreeMap<Arc<str>, Value>);
+
+impl Serialize for Shared<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(name, value)| (&**name, value)))
+    }
+}
+
+fn shared(attributes: Option<BTreeMap<String, Value>>) -> BTreeMap<Arc<str>, Value> {
+    attributes.into_iter().flatten().map(|(name, value)| (name.into(), value)).collect()
+}
