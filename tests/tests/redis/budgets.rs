@@ -130,3 +130,24 @@ async fn a_forgotten_script_is_sent_again() -> Result<()> {
     assert_eq!(c.proxy.take(), 1);
     Ok(())
 }
+
+#[tokio::test]
+async fn owners_that_nobody_knows_are_sought_together() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let mut raw = raw(&c.server.url()).await?;
+    for n in [1, 10, 300] {
+        let mut batch = Batch::new();
+        for i in 0..n {
+            let foreign = flag(&format!("{n}-{i}"));
+            let json = Record::from(foreign.clone()).encode()?;
+            let (key, index) = (format!("{}flag:{}", c.prefix, foreign.key), format!("{}flags", c.prefix));
+            let _: () = redis::cmd("SET").arg(key).arg(json).query_async(&mut raw).await?;
+            let _: () = redis::cmd("SADD").arg(index).arg(foreign.key.as_str()).query_async(&mut raw).await?;
+            batch = batch.put(user(foreign.id, "x"), Expect::Any);
+        }
+        let cold = c.cold().await?;
+        cold.commit(batch).await?;
+        assert_eq!(c.proxy.take(), 3, "{n} foreign owners");
+    }
+    Ok(())
+}

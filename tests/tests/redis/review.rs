@@ -1,11 +1,16 @@
 //! What other writers, late changes of permissions and unlucky moments may not lead to.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Query};
-use flags_core::{ErrorKind, Flag, Kind, Record, Storage as _};
+use flags_core::{ErrorKind, Flag, Kind, Record, Storage as _, Timestamp};
 
 use flags_redis::RedisStorage;
 use flags_tests::server::Server;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::common::{Fixture, change, flag, get, listed, put, raw, user};
 
@@ -148,5 +153,128 @@ async fn a_first_write_that_is_refused_has_changed_nothing() -> Result<()> {
     let error = put(&store, flag("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     assert!(error.to_string().contains("memory"), "{error}");
+    Ok(())
+}
+
+/// A store behind a proxy; before anything is passed on to the server, the flag `a` becomes what `meddle` says.
+async fn meddled(
+    server: &Server,
+    meddle: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,
+) -> Result<RedisStorage> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let url = format!("redis://{}", listener.local_addr()?);
+    let (port, mut raw) = (server.port(), raw(&server.url()).await?);
+    tokio::spawn(async move {
+        loop {
+            let (mut client, _) = listener.accept().await?;
+            let mut server = TcpStream::connect(("127.0.0.1", port)).await?;
+            let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
+            loop {
+                tokio::select! {
+                    read = client.read(&mut up) => {
+                        let sent = &up[..read?];
+                        if sent.is_empty() { break }
+                        if let Some(value) = meddle(sent) {
+                            let _: () = redis::cmd("SET").arg("ff:flag:a").arg(value).query_async(&mut raw).await?;
+                        }
+                        server.write_all(sent).await?;
+                    }
+                    read = server.read(&mut down) => {
+                        let length = read?;
+                        if length == 0 { break }
+                        client.write_all(&down[..length]).await?;
+                    }
+                }
+            }
+        }
+        #[allow(unreachable_code)]
+        anyhow::Ok(())
+    });
+    let builder = RedisStorage::builder(&url)?.prefix("ff:").deadline(Duration::from_secs(10));
+    Ok(builder.open().await?)
+}
+
+fn has(sent: &[u8], word: &[u8]) -> bool {
+    sent.windows(word.len()).any(|window| window == word)
+}
+
+#[tokio::test]
+async fn an_owner_that_scripts_cannot_read_is_corrupt() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let owner = flag("a");
+    let _: () = redis::cmd("SADD").arg("ff:flags").arg("a").query_async(&mut raw).await?;
+    let json = Record::from(owner.clone()).encode()?;
+    // What a listing reads is whole, and what a script reads is not.
+    let store = meddled(&server, move |sent| match () {
+        () if has(sent, b"SORT") => Some(json.clone()),
+        () if has(sent, b"EVALSHA") => Some(b"{".to_vec()),
+        () => None,
+    });
+    let error = put(&store.await?, user(owner.id, "x")).await.unwrap_err();
+    let key = Record::from(owner).key();
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Corrupt, Some(&key)), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_flag_that_is_corrupted_while_it_is_deleted_is_deleted() -> Result<()> {
+    let server = Server::start(&[])?;
+    let scripts = AtomicUsize::new(0);
+    let store = meddled(&server, move |sent| {
+        // The first is of the opening, then come the put and the delete, which asks what the flag owns.
+        let late = has(sent, b"EVALSHA") && scripts.fetch_add(1, Ordering::SeqCst) == 3;
+        late.then(|| b"{".to_vec())
+    });
+    let (store, owner) = (store.await?, flag("a"));
+    put(&store, owner.clone()).await?;
+    let key = Record::from(owner).key();
+    store.commit(Batch::new().delete(key.clone(), Expect::Present)).await?;
+    assert!(get(&store, &key).await?.is_none());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_time_to_live_by_another_clock_does_not_keep_what_has_expired() -> Result<()> {
+    let f = Fixture::new().await?;
+    let owner = flag("a");
+    put(&f.store, owner.clone()).await?;
+    let past = Timestamp::from_unix_micros(1_600_000_000_000_000).expect("a time").to_string();
+    for spelling in [past.as_str(), "2020-09-13 12:26:40", "2020-09-13T14:26:40.5+02:00", "2020-09-13"] {
+        let mut over = user(owner.id, "x");
+        over.expires_at = Some(past.parse()?);
+        let json = String::from_utf8(Record::from(over.clone()).encode()?)?.replace(&past, spelling);
+        assert!(json.contains(spelling));
+        let key = Record::from(over).key();
+        let redis_key = format!("P override:{}:user:x", owner.id);
+        let _: () = f.raw(&["SET", &redis_key, &json, "EX", "100"]).await?;
+        assert!(get(&f.store, &key).await?.is_none(), "{spelling}");
+        let present = Batch::new().check(key.clone(), Expect::Present);
+        assert_eq!(f.store.commit(present).await.unwrap_err().kind(), ErrorKind::NotFound, "{spelling}");
+        f.store.commit(Batch::new().put(user(owner.id, "x"), Expect::Absent)).await?;
+        f.store.commit(Batch::new().delete(key, Expect::Present)).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_has_expired_unseen_is_no_obstacle_to_deleting_its_flag() -> Result<()> {
+    let f = Fixture::new().await?;
+    let owner = flag("a");
+    put(&f.store, owner.clone()).await?;
+    let mut pipe = redis::pipe();
+    for n in 0..10_050 {
+        let mut over = user(owner.id, &n.to_string());
+        over.expires_at = Timestamp::from_unix_micros(1_600_000_000_000_000);
+        let key = format!("{}override:{}:user:{n}", f.prefix, owner.id);
+        pipe.cmd("SET").arg(key).arg(Record::from(over).encode()?).ignore();
+    }
+    let _: () = pipe.query_async(&mut f.raw.clone()).await?;
+    put(&f.store, user(owner.id, "alive")).await?;
+    let builder = RedisStorage::builder(&f.server.url())?.prefix(&f.prefix);
+    let patient = builder.deadline(Duration::from_secs(60)).command_timeout(Duration::from_secs(20));
+    let delete = Batch::new().delete(Record::from(owner).key(), Expect::Present);
+    patient.open().await?.commit(delete).await?;
+    assert_eq!(f.keys().await?, ["meta"]);
     Ok(())
 }

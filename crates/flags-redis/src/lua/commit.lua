@@ -13,7 +13,7 @@
 --   {'type', key position}                      a key holds another type than it should
 --   {'denied', command}                         this user may no longer use it
 --   {'refused', error}, {'torn', error}         the first write was refused, or a later one: half of it is written
---   {'need', now_ms, what, op, detail, ...}     nothing was written; the caller learns these and asks again
+--   {'need', now_us, what, op, detail, ...}     nothing was written; the caller learns these and asks again
 
 -- Redis before 7 replicates scripts by their text unless told otherwise, and this one reads the time.
 if redis.replicate_commands then redis.replicate_commands() end
@@ -74,15 +74,41 @@ local function unreadable(hint)
   return plan.unreadable ~= nil and plan.unreadable[redis.sha1hex(hint)] == true
 end
 
--- The revision of what an operation finds. An override of another writer may have expired without a time to
--- live; the caller, who can read its `expires_at`, is asked once for each such value.
+-- Microseconds since the epoch of an instant in UTC, as every writer spells it; nil for other spellings.
+local function instant(text)
+  local year, month, day, hour, minute, second, rest =
+    text:match('^(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)(.*)$')
+  if not year then return nil end
+  local fraction = rest:match('^%.(%d+)') or ''
+  local zone = rest:gsub('^%.%d+', '')
+  if zone ~= '' and zone ~= 'Z' and zone ~= '+00:00' then return nil end
+  year, month = tonumber(year), tonumber(month)
+  -- Days of the civil calendar, with years that begin in March.
+  if month <= 2 then year, month = year - 1, month + 12 end
+  local days = 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+    + math.floor((153 * (month - 3) + 2) / 5) + tonumber(day) - 719469
+  local seconds = ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+  return seconds * 1000000 + tonumber((fraction .. '000000'):sub(1, 6))
+end
+
+-- Whether the JSON has an `expires_at`, of whatever member, that may be past.
+local function may_have_expired(raw)
+  for text in raw:gmatch('"expires_at"%s*:%s*"([^"]*)"') do
+    local at = instant(text)
+    if not at or at <= now_us then return true end
+  end
+  return false
+end
+
+-- The revision of what an operation finds. An override of another writer may have outlived its `expires_at`: it has no
+-- time to live, or one by another clock. The caller, who can read the record, is asked once for each such value.
 local function current(index, op)
   local raw = value(op.key)
   if not raw then return '' end
   if revisions[op.key] == nil then
     local sha = redis.sha1hex(raw)
     revisions[op.key] = sha
-    if op.kind == 'override' and raw:find('"expires_at"%s*:%s*"') and redis.call('PTTL', KEYS[op.key]) == -1 then
+    if op.kind == 'override' and may_have_expired(raw) then
       local verdict = plan.ghosts[sha]
       if verdict == nil then need('ghost', index, raw) end
       if verdict then revisions[op.key] = '' end
@@ -103,7 +129,10 @@ for _, op in ipairs(ops) do
 end
 
 local function judge_condition(index, op)
+  local asked = #needs
   local found = current(index, op)
+  -- Not known yet, and no reason not to ask what else is not.
+  if #needs > asked then return end
   if op.expect == 'absent' and found ~= '' then return 'exists' end
   if op.expect == 'present' or op.expect == 'revision' then
     if found == '' then return 'missing' end
@@ -214,7 +243,7 @@ for index, op in ipairs(ops) do
   if op.action ~= 'check' then judge_former(index, op) end
 end
 if #needs > 0 then
-  table.insert(needs, 1, string.format('%.0f', now_ms))
+  table.insert(needs, 1, string.format('%.0f', now_us))
   table.insert(needs, 1, 'need')
   return needs
 end

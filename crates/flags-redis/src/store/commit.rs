@@ -28,19 +28,23 @@ impl RedisStorage {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        let mut learned = Learned::new(&ops, &self.known, self.descriptor.limits());
+        self.commit_prepared(&ops, handed).await
+    }
+
+    pub(super) async fn commit_prepared(&self, ops: &[Prepared], handed: &AtomicBool) -> Result<Vec<Effect>> {
+        let mut learned = Learned::new(ops, &self.known, self.descriptor.limits());
         for _ in 0..ROUNDS {
-            let plan = Plan::new(&ops, &learned, &self.keyspace);
+            let plan = Plan::new(ops, &learned, &self.keyspace);
             let reply = COMMIT
                 .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
-            match answer(reply, &ops, &plan, &learned)? {
+            match answer(reply, ops, &plan, &learned)? {
                 Answer::Done(effects) => {
-                    self.remember(&ops, &learned);
+                    self.remember(ops, &learned);
                     return Ok(effects);
                 }
-                Answer::Needs(needs) => self.learn(&mut learned, needs, &ops).await?,
+                Answer::Needs(needs) => self.learn(&mut learned, needs, ops, handed).await?,
             }
         }
         Err(Error::new(
@@ -98,11 +102,11 @@ fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Res
         }
         "type" => Err(wrong_type(next().int().map_err(malformed)?, ops, plan)),
         "need" => {
-            let now_ms = next().int().map_err(malformed)?;
+            let now_us = next().int().map_err(malformed)?;
             let mut needs = Vec::new();
             let rest: Vec<Reply> = parts.collect();
             for need in rest.chunks_exact(3) {
-                needs.push(Need::read(need, now_ms, ops.len())?);
+                needs.push(Need::read(need, now_us, ops.len())?);
             }
             Ok(Answer::Needs(needs))
         }

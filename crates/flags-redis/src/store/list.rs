@@ -1,6 +1,6 @@
 //! Listing: sources of records, read one page at a time as the stream is polled.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use flags_core::storage::{BoxStream, Query, Stored};
 use flags_core::{Error, ErrorKind, FlagId, FlagKey, Key, Kind, Record, Result, Timestamp};
@@ -31,17 +31,20 @@ impl RedisStorage {
         .boxed()
     }
 
-    /// The key of the flag with that id, by reading every flag: for a flag of another writer.
-    pub(super) async fn search_flag(&self, id: FlagId) -> Result<Option<FlagKey>> {
+    /// The keys of the flags with those ids, by reading every flag once: for flags of another writer.
+    pub(super) async fn search_flags(&self, mut ids: HashSet<FlagId>) -> Result<HashMap<FlagId, FlagKey>> {
+        let mut found = HashMap::new();
         let mut flags = Listing::new(self, Query::All(Kind::Flag));
-        while let Some(item) = flags.step().await? {
+        while !ids.is_empty()
+            && let Some(item) = flags.step().await?
+        {
             if let Ok(Stored { record: Record::Flag(flag), .. }) = item
-                && flag.id == id
+                && ids.remove(&flag.id)
             {
-                return Ok(Some(flag.key.clone()));
+                found.insert(flag.id, flag.key.clone());
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
