@@ -5,14 +5,14 @@ use std::time::Duration;
 
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Query};
-use flags_core::{ErrorKind, Flag, Kind, Record, Storage as _, Timestamp};
+use flags_core::{ErrorKind, Flag, Kind, Record, Segment, SegmentName, Storage as _, Timestamp};
 
 use flags_redis::RedisStorage;
 use flags_tests::server::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::common::{Fixture, change, flag, get, listed, put, raw, user};
+use crate::common::{Fixture, change, flag, get, list, listed, put, raw, user};
 
 /// A flag as another writer leaves it: in its index, and in none of ours.
 async fn write_flag(f: &Fixture, flag: &Flag) -> Result<()> {
@@ -276,5 +276,41 @@ async fn what_has_expired_unseen_is_no_obstacle_to_deleting_its_flag() -> Result
     let delete = Batch::new().delete(Record::from(owner).key(), Expect::Present);
     patient.open().await?.commit(delete).await?;
     assert_eq!(f.keys().await?, ["meta"]);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_was_deleted_meanwhile_is_not_adopted() -> Result<()> {
+    let f = Fixture::new().await?;
+    let (gone, reader) = (flag("gone"), f.another().await?);
+    put(&f.store, gone.clone()).await?;
+    let key = Record::from(gone).key();
+    assert!(get(&reader, &key).await?.is_some());
+    f.store.commit(Batch::new().delete(key, Expect::Present)).await?;
+    put(&reader, Segment::new(SegmentName::new("any")?)).await?;
+    assert_eq!(f.raw::<i64>(&["EXISTS", "P ids"]).await?, 0);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_name_that_is_no_key_is_corrupt_however_it_is_read() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let sorting = RedisStorage::builder(&server.url())?.prefix("ff:").open().await?;
+    let paging = demoted(&server, &["-sort"]).await?;
+    put(&sorting, flag("good")).await?;
+    let long = "\n\u{fc}".repeat(200);
+    let _: () = redis::cmd("SET").arg(format!("ff:flag:{long}")).arg("{}").query_async(&mut raw).await?;
+    for member in [long.as_bytes(), b"\xff", b""] {
+        let _: () = redis::cmd("SADD").arg("ff:flags").arg(member).query_async(&mut raw).await?;
+    }
+    for store in [&sorting, &paging] {
+        let items = list(store, Query::All(Kind::Flag)).await;
+        assert_eq!(items.len(), 2, "{items:?}");
+        let error = items.into_iter().find_map(Result::err).expect("an error");
+        assert_eq!(error.kind(), ErrorKind::Corrupt);
+        let shown = error.to_string();
+        assert!(shown.contains("\\n\u{fc}") && shown.len() < 400, "{shown}");
+    }
     Ok(())
 }

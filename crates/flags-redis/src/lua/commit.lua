@@ -407,7 +407,10 @@ local function apply()
   end
   for _, hint in ipairs(plan.adopt) do
     -- The batch itself has had the last word on what it names.
-    if fate[hint.kind][hint.member] == nil then write('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
+    -- What was deleted since the caller met it is nobody's.
+    if fate[hint.kind][hint.member] == nil and redis.call('TYPE', KEYS[hint.key]).ok == 'string' then
+      write('HSETNX', KEYS[hint.hash], hint.name, hint.member)
+    end
   end
 end
 

@@ -10,7 +10,8 @@ use super::need::{Learned, Need};
 use super::plan::Plan;
 use crate::driver::Access;
 use crate::error::{Intent, from_failure, from_useless};
-use crate::reply::{Reply, ServerError, Useless};
+use crate::keyspace::{alias_field, member};
+use crate::reply::{Command, Reply, ServerError, Useless};
 use crate::script::COMMIT;
 
 /// How often a commit starts over, while others keep changing what it depends on.
@@ -32,6 +33,7 @@ impl RedisStorage {
     }
 
     pub(super) async fn commit_prepared(&self, ops: &[Prepared], handed: &AtomicBool) -> Result<Vec<Effect>> {
+        self.ask_of_unadopted().await?;
         let mut learned = Learned::new(ops, &self.known, self.descriptor.limits());
         for _ in 0..ROUNDS {
             let plan = Plan::new(ops, &learned, &self.keyspace);
@@ -51,6 +53,27 @@ impl RedisStorage {
             ErrorKind::Unavailable,
             "other writers kept changing what this commit depends on; nothing was changed, try again",
         ))
+    }
+
+    /// Leaves out of what commits offer for adoption what the store knows of: offering it costs every commit more than
+    /// asking costs one.
+    async fn ask_of_unadopted(&self) -> Result<()> {
+        let asked = self.known.to_ask();
+        let commands: Vec<Command> = asked
+            .iter()
+            .map(|(alias, _)| {
+                Command::new("HGET").arg(self.keyspace.aliases(alias.kind())).arg(alias_field(alias))
+            })
+            .collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        for (reply, (alias, key)) in self.read(&commands).await?.into_iter().zip(asked) {
+            if reply == Reply::Bytes(member(&key).into_bytes()) {
+                self.known.stored(alias, key);
+            }
+        }
+        Ok(())
     }
 
     fn remember(&self, ops: &[Prepared], learned: &Learned) {

@@ -18,6 +18,8 @@ pub(super) struct Listing<'a> {
     ready: VecDeque<Result<Stored>>,
     /// Sources overlap, and a cursor may show a member twice.
     seen: HashSet<Key>,
+    /// The members that are no names.
+    nameless: HashSet<Vec<u8>>,
 }
 
 impl RedisStorage {
@@ -51,7 +53,7 @@ impl RedisStorage {
 impl<'a> Listing<'a> {
     pub(super) fn new(store: &'a RedisStorage, query: Query) -> Self {
         let sources = sources(store, &query);
-        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new() }
+        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new(), nameless: HashSet::new() }
     }
 
     /// The next item, within the deadline. An error of the store is the last.
@@ -86,17 +88,49 @@ impl<'a> Listing<'a> {
     }
 
     fn take(&mut self, page: Page) {
-        for next in page.then.into_iter().rev() {
-            self.sources.push_front(next);
-        }
         for (key, bytes) in page.records {
             match key {
-                Some(key) => self.add(key, &bytes, page.now),
-                None => self.ready.push_back(Err(Error::new(
-                    ErrorKind::Corrupt,
-                    "an index names a record by what is no name; remove it from the index",
-                ))),
+                Ok(key) => self.add(key, &bytes, page.now),
+                Err(member) => self.add_nameless(member),
             }
+        }
+        if matches!(self.query, Query::Alias(_)) && !self.ready.is_empty() {
+            // An alias names one record.
+            self.ready.truncate(1);
+            self.sources.clear();
+            return;
+        }
+        for mut next in page.then.into_iter().rev() {
+            match &mut next {
+                // Sources overlap: what one has shown is not read again for the next.
+                Source::Keys(keys) => {
+                    keys.retain(|key| !self.seen.contains(key));
+                    if keys.is_empty() {
+                        continue;
+                    }
+                }
+                Source::Nameless { members, .. } => {
+                    members.retain(|member| !self.nameless.contains(member));
+                    if members.is_empty() {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            self.sources.push_front(next);
+        }
+    }
+
+    fn add_nameless(&mut self, member: Vec<u8>) {
+        let shown: String =
+            String::from_utf8_lossy(&member).chars().take(60).flat_map(char::escape_debug).collect();
+        if !matches!(self.query, Query::Alias(_)) && self.nameless.insert(member) {
+            self.ready.push_back(Err(Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "an index names a record by what is no name, beginning \"{shown}\"; remove it from the index"
+                ),
+            )));
         }
     }
 

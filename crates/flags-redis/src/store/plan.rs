@@ -37,6 +37,7 @@ struct Hint {
     kind: &'static str,
     name: String,
     member: String,
+    key: usize,
 }
 
 #[derive(Serialize)]
@@ -182,7 +183,14 @@ impl Builder<'_> {
 
     fn hint(&mut self, alias: &Alias, key: &Key) -> Hint {
         let kind = alias.kind();
-        Hint { hash: self.aliases(kind), kind: kind.as_str(), name: alias_field(alias), member: member(key) }
+        Hint {
+            hash: self.aliases(kind),
+            kind: kind.as_str(),
+            name: alias_field(alias),
+            member: member(key),
+            // Whatever type it is of, it is no reason to refuse the batch.
+            key: self.key(self.keyspace.record(key), '-'),
+        }
     }
 
     fn op(&mut self, place: usize, op: &Prepared, values: &mut Vec<Vec<u8>>) -> PlanOp {
