@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Op, Query};
-use flags_core::{FlagKey, Key, Kind, Record, Storage as _};
+use flags_core::{Alias, FlagKey, Key, Kind, Record, Storage as _};
 use flags_redis::{Foreign, RedisStorage};
 use flags_tests::proxy::Proxy;
 use flags_tests::server::{Server, unique_prefix};
@@ -128,5 +128,73 @@ async fn a_forgotten_script_is_sent_again() -> Result<()> {
     assert_eq!(c.proxy.take(), 2);
     put(&c.store, flag("b")).await?;
     assert_eq!(c.proxy.take(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn owners_that_nobody_knows_are_sought_together() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let mut raw = raw(&c.server.url()).await?;
+    for n in [1, 10, 300] {
+        let mut batch = Batch::new();
+        for i in 0..n {
+            let foreign = flag(&format!("{n}-{i}"));
+            let json = Record::from(foreign.clone()).encode()?;
+            let (key, index) = (format!("{}flag:{}", c.prefix, foreign.key), format!("{}flags", c.prefix));
+            let _: () = redis::cmd("SET").arg(key).arg(json).query_async(&mut raw).await?;
+            let _: () = redis::cmd("SADD").arg(index).arg(foreign.key.as_str()).query_async(&mut raw).await?;
+            batch = batch.put(user(foreign.id, "x"), Expect::Any);
+        }
+        let cold = c.cold().await?;
+        cold.commit(batch).await?;
+        assert_eq!(c.proxy.take(), 3, "{n} foreign owners");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn finding_what_the_handle_knows_costs_one() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let a = flag("a");
+    put(&c.store, a.clone()).await?;
+    c.proxy.take();
+    let found = listed(&c.store, Query::Alias(Alias::FlagId(a.id))).await?;
+    assert_eq!(found, [Record::from(a).key()]);
+    assert_eq!(c.proxy.take(), 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_store_knows_is_not_offered_to_it() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    let batch: Batch = (0..200).map(|n| Op::Put(flag(&n.to_string()).into(), Expect::Any)).collect();
+    c.store.commit(batch).await?;
+    let cold = c.cold().await?;
+    listed(&cold, Query::All(Kind::Flag)).await?;
+    c.proxy.take();
+    let mut raw = raw(&c.server.url()).await?;
+    let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut raw).await?;
+    put(&cold, flag("x")).await?;
+    assert_eq!(c.proxy.take(), 2, "asked once");
+    put(&cold, flag("y")).await?;
+    assert_eq!(c.proxy.take(), 1);
+    let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut raw).await?;
+    assert!(!stats.contains("cmdstat_hsetnx"), "{stats}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_long_listing_reads_each_record_once() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    for part in 0..11 {
+        let batch = (0..1_000).map(|n| Op::Put(flag(&format!("{part}-{n}")).into(), Expect::Any));
+        c.store.commit(batch.collect()).await?;
+    }
+    let mut raw = raw(&c.server.url()).await?;
+    let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut raw).await?;
+    assert_eq!(listed(&c.store, Query::All(Kind::Flag)).await?.len(), 11_000);
+    let stats: String = redis::cmd("INFO").arg("stats").query_async(&mut raw).await?;
+    let hits = stats.lines().find_map(|line| line.strip_prefix("keyspace_hits:")).unwrap_or_default();
+    assert!(hits.trim().parse::<usize>()? < 12_000, "{hits}");
     Ok(())
 }

@@ -7,6 +7,7 @@ mod foreign;
 mod outages;
 mod ownership;
 mod permissions;
+mod review;
 mod scans;
 mod tls;
 mod wire;

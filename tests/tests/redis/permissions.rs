@@ -26,11 +26,31 @@ async fn open_as(server: &Server, rules: &[&str]) -> Result<flags_core::Result<R
 #[tokio::test]
 async fn a_missing_permission_is_named_at_opening() -> Result<()> {
     let server = Server::start(&[])?;
-    for command in ["sadd", "set", "zremrangebyscore", "hset", "evalsha", "eval", "mget", "del", "time"] {
+    for command in [
+        "sadd",
+        "set",
+        "zremrangebyscore",
+        "hset",
+        "evalsha",
+        "eval",
+        "mget",
+        "del",
+        "time",
+        "scard",
+        "zcard",
+    ] {
         let refused = open_as(&server, &["~*", "+@all", &format!("-{command}")]).await?.unwrap_err();
         assert_eq!(refused.kind(), ErrorKind::Denied, "{command}: {refused:?}");
         assert!(refused.to_string().to_lowercase().contains(command), "{command}: {refused}");
         assert!(!format!("{refused:?}").contains("s3cret"));
+    }
+    // What a missing DEL left behind goes by itself.
+    let mut raw = raw(&server.url()).await?;
+    let left: Vec<String> = redis::cmd("KEYS").arg("ff:probe:*").query_async(&mut raw).await?;
+    assert!(!left.is_empty());
+    for key in left {
+        let ttl: i64 = redis::cmd("PTTL").arg(&key).query_async(&mut raw).await?;
+        assert!(ttl <= 10_000 && ttl != -1, "{key} lives for {ttl}");
     }
     let refused = open_as(&server, &["~other:*", "+@all"]).await?.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");

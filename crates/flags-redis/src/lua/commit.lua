@@ -1,7 +1,8 @@
 -- Applies a batch: judges everything against one state, then writes everything.
 --
 -- Redis does not roll a script back, so nothing may fail after the first write: the types of all keys
--- that are written are checked first, and opening a store has proved that each command is permitted.
+-- that are written are checked first, opening a store has proved that each command is permitted, and
+-- from Redis 7 on, which can be asked, that is checked again. What fails nevertheless is told as torn.
 --
 -- KEYS: every key that is read or written. ARGV[1]: the plan, as JSON; positions in it count from 1.
 -- ARGV[2..]: values, opaque bytes that are never decoded to be stored again. See plan.rs for the plan.
@@ -10,7 +11,9 @@
 --   {'ok', before, after, before, after, ...}   revisions by operation, '' for none
 --   {'fail', op, reason}                        reason: exists, missing, stale, owner, alias, limit
 --   {'type', key position}                      a key holds another type than it should
---   {'need', now_ms, what, op, detail, ...}     nothing was written; the caller learns these and asks again
+--   {'denied', command}                         this user may no longer use it
+--   {'refused', error}, {'torn', error}         the first write was refused, or a later one: half of it is written
+--   {'need', now_us, what, op, detail, ...}     nothing was written; the caller learns these and asks again
 
 -- Redis before 7 replicates scripts by their text unless told otherwise, and this one reads the time.
 if redis.replicate_commands then redis.replicate_commands() end
@@ -66,15 +69,46 @@ local function need(what, op, detail)
   needs[#needs + 1] = detail or ''
 end
 
--- The revision of what an operation finds. An override of another writer may have expired without a time to
--- live; the caller, who can read its `expires_at`, is asked once for each such value.
+-- A hint that is no text names no record. The caller, who cannot say it in JSON, tells its digest.
+local function unreadable(hint)
+  return plan.unreadable ~= nil and plan.unreadable[redis.sha1hex(hint)] == true
+end
+
+-- Microseconds since the epoch of an instant in UTC, as every writer spells it; nil for other spellings.
+local function instant(text)
+  local year, month, day, hour, minute, second, rest =
+    text:match('^(%d%d%d%d)%-(%d%d)%-(%d%d)[T ](%d%d):(%d%d):(%d%d)(.*)$')
+  if not year then return nil end
+  local fraction = rest:match('^%.(%d+)') or ''
+  local zone = rest:gsub('^%.%d+', '')
+  if zone ~= '' and zone ~= 'Z' and zone ~= '+00:00' then return nil end
+  year, month = tonumber(year), tonumber(month)
+  -- Days of the civil calendar, with years that begin in March.
+  if month <= 2 then year, month = year - 1, month + 12 end
+  local days = 365 * year + math.floor(year / 4) - math.floor(year / 100) + math.floor(year / 400)
+    + math.floor((153 * (month - 3) + 2) / 5) + tonumber(day) - 719469
+  local seconds = ((days * 24 + tonumber(hour)) * 60 + tonumber(minute)) * 60 + tonumber(second)
+  return seconds * 1000000 + tonumber((fraction .. '000000'):sub(1, 6))
+end
+
+-- Whether the JSON has an `expires_at`, of whatever member, that may be past.
+local function may_have_expired(raw)
+  for text in raw:gmatch('"expires_at"%s*:%s*"([^"]*)"') do
+    local at = instant(text)
+    if not at or at <= now_us then return true end
+  end
+  return false
+end
+
+-- The revision of what an operation finds. An override of another writer may have outlived its `expires_at`: it has no
+-- time to live, or one by another clock. The caller, who can read the record, is asked once for each such value.
 local function current(index, op)
   local raw = value(op.key)
   if not raw then return '' end
   if revisions[op.key] == nil then
     local sha = redis.sha1hex(raw)
     revisions[op.key] = sha
-    if op.kind == 'override' and raw:find('"expires_at"%s*:%s*"') and redis.call('PTTL', KEYS[op.key]) == -1 then
+    if op.kind == 'override' and may_have_expired(raw) then
       local verdict = plan.ghosts[sha]
       if verdict == nil then need('ghost', index, raw) end
       if verdict then revisions[op.key] = '' end
@@ -95,7 +129,10 @@ for _, op in ipairs(ops) do
 end
 
 local function judge_condition(index, op)
+  local asked = #needs
   local found = current(index, op)
+  -- Not known yet, and no reason not to ask what else is not.
+  if #needs > asked then return end
   if op.expect == 'absent' and found ~= '' then return 'exists' end
   if op.expect == 'present' or op.expect == 'revision' then
     if found == '' then return 'missing' end
@@ -139,7 +176,9 @@ local function judge_alias(index, op)
     known[holder.member] = true
   end
   local hint = redis.call('HGET', KEYS[alias.hash], alias.name)
-  if hint and not known[hint] and fate[op.kind][hint] == nil then need('holder', index, hint) end
+  if hint and not known[hint] and fate[op.kind][hint] == nil and not unreadable(hint) then
+    need('holder', index, hint)
+  end
   -- Then there is nothing to write about it.
   op.settled = same and hint == op.member
 end
@@ -152,12 +191,26 @@ local function judge_former(index, op)
   if not (op.former and op.former.id == former) then need('former', index, former) end
 end
 
+-- Whether the hash names another flag by that id, one that bears it and stays. Then what is owned is that flag's: another
+-- writer has copied or renamed one. Asks about a hint that is not yet known.
+local function another_holds(index, op, id)
+  local hint = redis.call('HGET', KEYS[op.alias.hash], id)
+  if not hint or hint == op.member or fate.flag[hint] == false then return false end
+  for _, holder in ipairs(op.alias.holders) do
+    if holder.member == hint then return holder.key and body(holder.key, 'id') == id end
+  end
+  if unreadable(hint) then return false end
+  need('holder', index, hint)
+  return true
+end
+
 local function judge_cascade(index, op)
   if op.kind ~= 'flag' or not value(op.key) then return end
   local id = body(op.key, 'id')
+  -- What a flag without an id owns is unknown; nor does what an earlier round has read go with it.
+  if not id or another_holds(index, op, id) then op.cascade = nil return end
   local cascade = op.cascade
   if (cascade and cascade.id) ~= id then need('cascade', index, id) return end
-  if not cascade then return end
   if cascade.over then return 'limit' end
   cascade.going = {}
   for place, set in ipairs(cascade.sets) do
@@ -190,12 +243,57 @@ for index, op in ipairs(ops) do
   if op.action ~= 'check' then judge_former(index, op) end
 end
 if #needs > 0 then
-  table.insert(needs, 1, string.format('%.0f', now_ms))
+  table.insert(needs, 1, string.format('%.0f', now_us))
   table.insert(needs, 1, 'need')
   return needs
 end
 
+-- Permissions may have changed since the store was opened. One check for each command that is about to be used.
+local denied
+if redis.acl_check_cmd then
+  local checked = {}
+  local function permit(command, ...)
+    if denied or checked[command] then return end
+    checked[command] = true
+    if not redis.acl_check_cmd(command, ...) then denied = command end
+  end
+  for _, op in ipairs(ops) do
+    if op.action ~= 'check' then
+      local key = KEYS[op.key]
+      local removes = op.action == 'delete' or (op.expires and op.expires <= now_us)
+      if removes then permit('DEL', key) else permit('SET', key, '') end
+      for _, position in ipairs(op.sets) do
+        local set = KEYS[position]
+        if op.kind ~= 'override' then
+          permit(removes and 'SREM' or 'SADD', set, op.member)
+        else
+          if removes then permit('ZREM', set, op.member) else permit('ZADD', set, '0', op.member) end
+          permit('ZREMRANGEBYSCORE', set, '0', '0')
+        end
+      end
+      if op.former then permit('SREM', KEYS[op.former.key], op.member) end
+      if op.alias and not op.settled then
+        permit('HDEL', KEYS[op.alias.hash], '')
+        if not removes then permit('HSET', KEYS[op.alias.hash], '', '') end
+      end
+      for _, set in ipairs(op.cascade and op.cascade.sets or {}) do
+        permit(set.kind == 'override' and 'ZREM' or 'SREM', KEYS[set.all], '')
+        if set.kind == 'override' then permit('ZREMRANGEBYSCORE', KEYS[set.all], '0', '0') end
+      end
+      if op.owner and op.owner.adopt then permit('HSET', KEYS[op.owner.hash], '', '') end
+    end
+  end
+  if plan.adopt[1] then permit('HSETNX', KEYS[plan.adopt[1].hash], '', '') end
+end
+if denied then return {'denied', denied} end
+
 -- From here on everything is decided, and only writes follow.
+
+local wrote = false
+local function write(...)
+  redis.call(...)
+  wrote = true
+end
 
 local gone = {}
 
@@ -204,26 +302,26 @@ local function forget_alias(op)
   local old = body(op.key, op.alias.field)
   -- The hint may name another record by now.
   if old and redis.call('HGET', KEYS[op.alias.hash], old) == op.member then
-    redis.call('HDEL', KEYS[op.alias.hash], old)
+    write('HDEL', KEYS[op.alias.hash], old)
   end
 end
 
 -- What has expired leaves no other trace to clean up by, so every write of an override does.
 local function trim(position)
-  redis.call('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
+  write('ZREMRANGEBYSCORE', KEYS[position], '-inf', string.format('(%.0f', now_ms))
 end
 
 local function remove(op)
-  redis.call('DEL', KEYS[op.key])
+  write('DEL', KEYS[op.key])
   for _, position in ipairs(op.sets) do
     if op.kind == 'override' then
-      redis.call('ZREM', KEYS[position], op.member)
+      write('ZREM', KEYS[position], op.member)
       trim(position)
     else
-      redis.call('SREM', KEYS[position], op.member)
+      write('SREM', KEYS[position], op.member)
     end
   end
-  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  if op.former then write('SREM', KEYS[op.former.key], op.member) end
   forget_alias(op)
 end
 
@@ -252,63 +350,72 @@ local function remove_owned(cascade)
       end
     end
     local leave = set.kind == 'override' and 'ZREM' or 'SREM'
-    in_portions(keys, function(...) redis.call('DEL', ...) end)
-    in_portions(members, function(...) redis.call(leave, KEYS[set.all], ...) end)
-    redis.call('DEL', KEYS[set.key])
+    in_portions(keys, function(...) write('DEL', ...) end)
+    in_portions(members, function(...) write(leave, KEYS[set.all], ...) end)
+    write('DEL', KEYS[set.key])
     if set.kind == 'override' then trim(set.all) end
-  end
-end
-
-for _, op in ipairs(ops) do
-  if op.action == 'delete' then
-    if op.cascade then remove_owned(op.cascade) end
-    remove(op)
-  elseif op.action == 'put' then
-    -- Every alias is given up before any is taken, so that two records can swap theirs.
-    forget_alias(op)
   end
 end
 
 local function put(op)
   if not op.pxat then
-    redis.call('SET', KEYS[op.key], ARGV[op.value])
+    write('SET', KEYS[op.key], ARGV[op.value])
   else
-    redis.call('SET', KEYS[op.key], ARGV[op.value], 'PXAT', string.format('%.0f', op.pxat))
+    write('SET', KEYS[op.key], ARGV[op.value], 'PXAT', string.format('%.0f', op.pxat))
   end
-  if op.former then redis.call('SREM', KEYS[op.former.key], op.member) end
+  if op.former then write('SREM', KEYS[op.former.key], op.member) end
   for _, position in ipairs(op.sets) do
     if op.kind == 'override' then
-      redis.call('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
+      write('ZADD', KEYS[position], op.pxat and string.format('%.0f', op.pxat) or '+inf', op.member)
       trim(position)
     else
-      redis.call('SADD', KEYS[position], op.member)
+      write('SADD', KEYS[position], op.member)
     end
   end
-  if op.alias and not op.settled then redis.call('HSET', KEYS[op.alias.hash], op.alias.name, op.member) end
+  if op.alias and not op.settled then write('HSET', KEYS[op.alias.hash], op.alias.name, op.member) end
 end
 
 local answer = {'ok'}
-for _, op in ipairs(ops) do
-  local before, after = revisions[op.key] or '', ''
-  if op.action == 'put' and op.expires and op.expires <= now_us then
-    remove(op)
-  elseif op.action == 'put' then
-    put(op)
-    after = redis.sha1hex(ARGV[op.value])
-  elseif op.action == 'check' and not gone[KEYS[op.key]] then
-    after = before
+local function apply()
+  for _, op in ipairs(ops) do
+    if op.action == 'delete' then
+      if op.cascade then remove_owned(op.cascade) end
+      remove(op)
+    elseif op.action == 'put' then
+      -- Every alias is given up before any is taken, so that two records can swap theirs.
+      forget_alias(op)
+    end
   end
-  answer[#answer + 1] = before
-  answer[#answer + 1] = after
-end
-for _, op in ipairs(ops) do
-  -- A flag of another writer, just found to be the owner.
-  if op.owner and op.owner.adopt and fate.flag[op.owner.member] == nil then
-    redis.call('HSET', KEYS[op.owner.hash], op.owner.id, op.owner.member)
+  for _, op in ipairs(ops) do
+    local before, after = revisions[op.key] or '', ''
+    if op.action == 'put' and op.expires and op.expires <= now_us then
+      remove(op)
+    elseif op.action == 'put' then
+      put(op)
+      after = redis.sha1hex(ARGV[op.value])
+    elseif op.action == 'check' and not gone[KEYS[op.key]] then
+      after = before
+    end
+    answer[#answer + 1] = before
+    answer[#answer + 1] = after
+  end
+  for _, op in ipairs(ops) do
+    -- A flag of another writer, just found to be the owner.
+    if op.owner and op.owner.adopt and fate.flag[op.owner.member] == nil then
+      write('HSET', KEYS[op.owner.hash], op.owner.id, op.owner.member)
+    end
+  end
+  for _, hint in ipairs(plan.adopt) do
+    -- The batch itself has had the last word on what it names.
+    -- What was deleted since the caller met it is nobody's.
+    if fate[hint.kind][hint.member] == nil and redis.call('TYPE', KEYS[hint.key]).ok == 'string' then
+      write('HSETNX', KEYS[hint.hash], hint.name, hint.member)
+    end
   end
 end
-for _, hint in ipairs(plan.adopt) do
-  -- The batch itself has had the last word on what it names.
-  if fate[hint.kind][hint.member] == nil then redis.call('HSETNX', KEYS[hint.hash], hint.name, hint.member) end
-end
-return answer
+
+local fine, failure = pcall(apply)
+if fine then return answer end
+-- A table from Redis 7 on, text before.
+if type(failure) == 'table' then failure = failure.err end
+return {wrote and 'torn' or 'refused', tostring(failure)}

@@ -1,12 +1,20 @@
 //! What a flag owns, read before the flag is deleted. The script checks that nothing was added since.
 
-use flags_core::{FlagId, Key, Kind, Result};
+use std::collections::HashSet;
+use std::sync::atomic::AtomicBool;
+
+use flags_core::storage::{Batch, Expect, Op};
+use flags_core::{ErrorKind, FlagId, Key, Kind, Result};
+use futures_util::future::BoxFuture;
 
 use super::RedisStorage;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, member};
 use crate::options::Foreign;
 use crate::reply::Command;
+
+/// How many expired overrides are swept at once.
+const PORTION: usize = 500;
 
 /// What goes with a flag.
 #[derive(Debug, Clone)]
@@ -23,11 +31,15 @@ pub(super) struct Cascade {
 
 impl RedisStorage {
     /// Reads what the flags own: one round trip, and the scan for overrides of other writers. `deletes` are operation, flag
-    /// id and the server's time.
-    pub(super) async fn read_cascades(&self, deletes: &[(usize, String, i64)]) -> Result<Vec<Cascade>> {
+    /// id and the server's time in microseconds.
+    pub(super) async fn read_cascades(
+        &self,
+        deletes: &[(usize, String, i64)],
+        handed: &AtomicBool,
+    ) -> Result<Vec<Cascade>> {
         let mut cascades = Vec::with_capacity(deletes.len());
         let mut commands = Vec::new();
-        for (_, id, now_ms) in deletes {
+        for (_, id, now_us) in deletes {
             let owner: Option<FlagId> = id.parse().ok();
             let mut sets = Vec::new();
             for kind in Kind::OWNED {
@@ -35,7 +47,7 @@ impl RedisStorage {
                 let index = self.keyspace.owned(kind, owner);
                 commands.push(match kind {
                     Kind::Override => {
-                        Command::new("ZRANGEBYSCORE").arg(index).arg(now_ms.to_string()).arg("+inf")
+                        Command::new("ZRANGEBYSCORE").arg(index).arg((now_us / 1_000).to_string()).arg("+inf")
                     }
                     _ => Command::new("SMEMBERS").arg(index),
                 });
@@ -56,13 +68,17 @@ impl RedisStorage {
                 }
             }
         }
+        let limit = self.descriptor.limits().owned_per_delete;
         if self.foreign == Foreign::Scan {
-            self.add_scanned(&mut cascades).await?;
+            let indexed = self.add_scanned(&mut cascades).await?;
+            if cascades.iter().map(Cascade::len).sum::<usize>() > limit {
+                self.sweep(&mut cascades, &indexed, handed).await?;
+            }
         }
         let mut owned = 0;
         for cascade in &mut cascades {
-            owned += cascade.sets.iter().map(|(_, set)| set.len()).sum::<usize>();
-            if owned > self.descriptor.limits().owned_per_delete {
+            owned += cascade.len();
+            if owned > limit {
                 // The script refuses it in its turn: an earlier operation may fail for another reason.
                 cascade.sets.clear();
                 cascade.over = Some(owned);
@@ -71,16 +87,18 @@ impl RedisStorage {
         Ok(cascades)
     }
 
-    /// The overrides that are in no index.
-    async fn add_scanned(&self, cascades: &mut [Cascade]) -> Result<()> {
+    /// Adds the overrides that are in no index. Answers those that are in one.
+    async fn add_scanned(&self, cascades: &mut [Cascade]) -> Result<HashSet<String>> {
         // One flag is sought by its own pattern, several by one scan for all.
         let only = match &*cascades {
             [cascade] => match cascade.owner {
                 Some(owner) => Some(owner),
-                None => return Ok(()),
+                None => return Ok(HashSet::new()),
             },
             _ => None,
         };
+        let overrides = cascades.iter().filter_map(|cascade| cascade.sets.first());
+        let indexed = overrides.flat_map(|(_, members)| members.iter().cloned()).collect();
         let mut cursor = Some(b"0".to_vec());
         while let Some(at) = cursor {
             let (next, keys) = self.scan_overrides(only, at).await?;
@@ -97,7 +115,52 @@ impl RedisStorage {
             members.sort_unstable();
             members.dedup();
         }
-        Ok(())
+        Ok(indexed)
+    }
+
+    /// Deletes the scanned overrides that have expired, which count for nothing, and leaves them out. Only where they are so
+    /// many that the flag could not be deleted with them.
+    /// Boxed, since committing may come here.
+    fn sweep<'a>(
+        &'a self,
+        cascades: &'a mut [Cascade],
+        indexed: &'a HashSet<String>,
+        handed: &'a AtomicBool,
+    ) -> BoxFuture<'a, Result<()>> {
+        Box::pin(async move {
+            let limits = self.descriptor.limits();
+            for (kind, members) in cascades.iter_mut().filter_map(|cascade| cascade.sets.first_mut()) {
+                let scanned = members.iter().filter(|member| !indexed.contains(*member));
+                let keys: Vec<Key> =
+                    scanned.filter_map(|member| Keyspace::parse_member(*kind, member.as_bytes())).collect();
+                let mut swept = HashSet::new();
+                for keys in keys.chunks(limits.batch_ops.clamp(1, PORTION)) {
+                    let (values, now) = self.fetch(keys).await?;
+                    let gone = keys.iter().zip(values).filter(|(key, value)| {
+                        let bytes = value.as_deref();
+                        bytes.is_none_or(|bytes| matches!(self.decode(key, bytes, now), Ok(None)))
+                    });
+                    let gone: Vec<Key> = gone.map(|(key, _)| key.clone()).collect();
+                    // The script judges them once more: another writer may just have written one again.
+                    let batch: Batch =
+                        gone.iter().map(|key| Op::Delete(key.clone(), Expect::Absent)).collect();
+                    let ops = batch.prepare(limits)?;
+                    match self.commit_prepared(&ops, handed).await {
+                        Ok(_) => swept.extend(gone.iter().map(member)),
+                        Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                        Err(error) => return Err(error),
+                    }
+                }
+                members.retain(|member| !swept.contains(member));
+            }
+            Ok(())
+        })
+    }
+}
+
+impl Cascade {
+    fn len(&self) -> usize {
+        self.sets.iter().map(|(_, members)| members.len()).sum()
     }
 }
 

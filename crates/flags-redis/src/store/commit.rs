@@ -10,7 +10,8 @@ use super::need::{Learned, Need};
 use super::plan::Plan;
 use crate::driver::Access;
 use crate::error::{Intent, from_failure, from_useless};
-use crate::reply::{Reply, ServerError, Useless};
+use crate::keyspace::{alias_field, member};
+use crate::reply::{Command, Reply, ServerError, Useless};
 use crate::script::COMMIT;
 
 /// How often a commit starts over, while others keep changing what it depends on.
@@ -28,25 +29,51 @@ impl RedisStorage {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        let mut learned = Learned::new(&ops, &self.known, self.descriptor.limits());
+        self.commit_prepared(&ops, handed).await
+    }
+
+    pub(super) async fn commit_prepared(&self, ops: &[Prepared], handed: &AtomicBool) -> Result<Vec<Effect>> {
+        self.ask_of_unadopted().await?;
+        let mut learned = Learned::new(ops, &self.known, self.descriptor.limits());
         for _ in 0..ROUNDS {
-            let plan = Plan::new(&ops, &learned, &self.keyspace);
+            let plan = Plan::new(ops, &learned, &self.keyspace);
             let reply = COMMIT
                 .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
-            match answer(reply, &ops, &plan, &learned)? {
+            match answer(reply, ops, &plan, &learned)? {
                 Answer::Done(effects) => {
-                    self.remember(&ops, &learned);
+                    self.remember(ops, &learned);
                     return Ok(effects);
                 }
-                Answer::Needs(needs) => self.learn(&mut learned, needs, &ops).await?,
+                Answer::Needs(needs) => self.learn(&mut learned, needs, ops, handed).await?,
             }
         }
         Err(Error::new(
             ErrorKind::Unavailable,
             "other writers kept changing what this commit depends on; nothing was changed, try again",
         ))
+    }
+
+    /// Leaves out of what commits offer for adoption what the store knows of: offering it costs every commit more than
+    /// asking costs one.
+    async fn ask_of_unadopted(&self) -> Result<()> {
+        let asked = self.known.to_ask();
+        let commands: Vec<Command> = asked
+            .iter()
+            .map(|(alias, _)| {
+                Command::new("HGET").arg(self.keyspace.aliases(alias.kind())).arg(alias_field(alias))
+            })
+            .collect();
+        if commands.is_empty() {
+            return Ok(());
+        }
+        for (reply, (alias, key)) in self.read(&commands).await?.into_iter().zip(asked) {
+            if reply == Reply::Bytes(member(&key).into_bytes()) {
+                self.known.stored(alias, key);
+            }
+        }
+        Ok(())
     }
 
     fn remember(&self, ops: &[Prepared], learned: &Learned) {
@@ -69,7 +96,7 @@ impl RedisStorage {
 fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Result<Answer> {
     let mut parts = reply.list().map_err(from_script)?.into_iter();
     let mut next = || parts.next().unwrap_or(Reply::Nil);
-    match next().text().map_err(from_useless)?.as_str() {
+    match next().text().map_err(malformed)?.as_str() {
         "ok" => {
             let mut effects = Vec::with_capacity(ops.len());
             for _ in ops {
@@ -79,17 +106,30 @@ fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Res
             Ok(Answer::Done(effects))
         }
         "fail" => {
-            let place = next().int().map_err(from_useless)?;
-            let reason = next().text().map_err(from_useless)?;
+            let place = next().int().map_err(malformed)?;
+            let reason = next().text().map_err(malformed)?;
             Err(failure(&key_at(ops, place)?, &reason, learned))
         }
-        "type" => Err(wrong_type(next().int().map_err(from_useless)?, ops, plan)),
+        "denied" => {
+            let command = next().text().map_err(malformed)?;
+            let reason = format!(
+                "the server no longer permits {command}; nothing was changed, grant it to this user again"
+            );
+            Err(Error::new(ErrorKind::Denied, reason))
+        }
+        "refused" => Err(from_script(refused(next())?.into())),
+        "torn" => {
+            let reason = "the server refused the rest of the commit after its first write, and part of it is applied; \
+                          see the cause, then read back";
+            Err(Error::new(ErrorKind::Indeterminate, reason).with_source(refused(next())?))
+        }
+        "type" => Err(wrong_type(next().int().map_err(malformed)?, ops, plan)),
         "need" => {
-            let now_ms = next().int().map_err(from_useless)?;
+            let now_us = next().int().map_err(malformed)?;
             let mut needs = Vec::new();
             let rest: Vec<Reply> = parts.collect();
             for need in rest.chunks_exact(3) {
-                needs.push(Need::read(need, now_ms, ops.len())?);
+                needs.push(Need::read(need, now_us, ops.len())?);
             }
             Ok(Answer::Needs(needs))
         }
@@ -97,8 +137,28 @@ fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Res
     }
 }
 
+/// The error of a command in the script.
+fn refused(reply: Reply) -> Result<ServerError> {
+    let text = reply.text().map_err(malformed)?;
+    // Redis before 7 puts the place in the script first, which `from_script` looks behind.
+    let (code, message) = text.split_once(' ').unwrap_or(("ERR", &text));
+    Ok(if code.starts_with('@') || code.ends_with(':') {
+        ServerError::new("ERR", &text)
+    } else {
+        ServerError::new(code.trim_start_matches('-'), message)
+    })
+}
+
+/// An answer that the script never gives: it ran, and what it did is not known.
+pub(super) fn malformed(useless: Useless) -> Error {
+    match useless {
+        Useless::Server(error) => surprise().with_source(error),
+        Useless::Shape(shape) => surprise().with_source(shape),
+    }
+}
+
 fn revision(reply: Reply) -> Result<Option<Revision>> {
-    let text = reply.text().map_err(from_useless)?;
+    let text = reply.text().map_err(malformed)?;
     Ok((!text.is_empty()).then(|| Revision::new(text)))
 }
 
@@ -151,6 +211,43 @@ fn from_script(useless: Useless) -> Error {
             let code = inner.unwrap_or("ERR");
             from_useless(ServerError::new(code, &error.message).into())
         }
-        other => from_useless(other),
+        Useless::Server(error) => from_useless(error.into()),
+        shape @ Useless::Shape(_) => malformed(shape),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use flags_core::storage::Limits;
+    use flags_core::{Flag, FlagKey};
+
+    use super::super::known::Known;
+    use super::*;
+    use crate::keyspace::Keyspace;
+
+    #[test]
+    fn an_answer_that_the_script_never_gives_leaves_it_open_what_happened() {
+        let limits = Limits::default();
+        let batch = Batch::new().put(Flag::new(FlagKey::new("a").unwrap()), flags_core::storage::Expect::Any);
+        let ops = batch.prepare(&limits).unwrap();
+        let learned = Learned::new(&ops, &Known::default(), &limits);
+        let plan = Plan::new(&ops, &learned, &Keyspace::new("ff:").unwrap());
+        let text = |text: &str| Reply::Bytes(text.into());
+        for reply in [
+            Reply::Nil,
+            Reply::Int(1),
+            text("OK"),
+            Reply::List(Vec::new()),
+            Reply::List(vec![text("what")]),
+            Reply::List(vec![text("ok"), text("")]),
+            Reply::List(vec![text("fail"), text("x"), text("exists")]),
+            Reply::List(vec![text("fail"), Reply::Int(9), text("exists")]),
+            Reply::List(vec![text("type")]),
+            Reply::List(vec![text("need"), text("1"), text("owner"), text("x"), text("")]),
+        ] {
+            let shown = format!("{reply:?}");
+            let error = answer(reply, &ops, &plan, &learned).err().unwrap();
+            assert_eq!(error.kind(), ErrorKind::Indeterminate, "{shown}");
+        }
     }
 }

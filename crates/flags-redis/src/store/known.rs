@@ -9,6 +9,8 @@ use flags_core::{Alias, FlagId, FlagKey, Key, Record};
 const CAPACITY: usize = 10_000;
 /// How many records of other writers one commit adopts at most.
 const ADOPTED_AT_ONCE: usize = 64;
+/// How many it offers without asking the store whether it knows of them.
+const ADOPTED_UNASKED: usize = 8;
 
 /// A bounded memory from aliases to keys. Nothing is decided by it: whoever uses it has the script check the record itself.
 #[derive(Debug, Default)]
@@ -21,6 +23,8 @@ struct Seen {
     keys: HashMap<Alias, Key>,
     /// Read here, and perhaps not in the store's own hashes.
     unadopted: HashMap<Alias, Key>,
+    /// How many of those were added since the store was asked about them.
+    unasked: usize,
 }
 
 impl Known {
@@ -46,6 +50,7 @@ impl Known {
             if seen.keys.get(&alias) != Some(&key) {
                 if seen.unadopted.len() < CAPACITY {
                     seen.unadopted.insert(alias.clone(), key.clone());
+                    seen.unasked += 1;
                 }
                 seen.insert(alias, key);
             }
@@ -63,6 +68,16 @@ impl Known {
         let mut seen = self.seen();
         seen.keys.remove(alias);
         seen.unadopted.remove(alias);
+    }
+
+    /// All of them, where they are many and the store was not asked yet: a listing meets what the store has long known.
+    pub(super) fn to_ask(&self) -> Vec<(Alias, Key)> {
+        let mut seen = self.seen();
+        if seen.unadopted.len().min(seen.unasked) <= ADOPTED_UNASKED {
+            return Vec::new();
+        }
+        seen.unasked = 0;
+        seen.unadopted.iter().map(|(alias, key)| (alias.clone(), key.clone())).collect()
     }
 
     /// Some of the records that the next commit should tell the store of.

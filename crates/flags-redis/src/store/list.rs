@@ -1,6 +1,6 @@
 //! Listing: sources of records, read one page at a time as the stream is polled.
 
-use std::collections::{HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 
 use flags_core::storage::{BoxStream, Query, Stored};
 use flags_core::{Error, ErrorKind, FlagId, FlagKey, Key, Kind, Record, Result, Timestamp};
@@ -18,6 +18,8 @@ pub(super) struct Listing<'a> {
     ready: VecDeque<Result<Stored>>,
     /// Sources overlap, and a cursor may show a member twice.
     seen: HashSet<Key>,
+    /// The members that are no names.
+    nameless: HashSet<Vec<u8>>,
 }
 
 impl RedisStorage {
@@ -31,24 +33,27 @@ impl RedisStorage {
         .boxed()
     }
 
-    /// The key of the flag with that id, by reading every flag: for a flag of another writer.
-    pub(super) async fn search_flag(&self, id: FlagId) -> Result<Option<FlagKey>> {
+    /// The keys of the flags with those ids, by reading every flag once: for flags of another writer.
+    pub(super) async fn search_flags(&self, mut ids: HashSet<FlagId>) -> Result<HashMap<FlagId, FlagKey>> {
+        let mut found = HashMap::new();
         let mut flags = Listing::new(self, Query::All(Kind::Flag));
-        while let Some(item) = flags.step().await? {
+        while !ids.is_empty()
+            && let Some(item) = flags.step().await?
+        {
             if let Ok(Stored { record: Record::Flag(flag), .. }) = item
-                && flag.id == id
+                && ids.remove(&flag.id)
             {
-                return Ok(Some(flag.key.clone()));
+                found.insert(flag.id, flag.key.clone());
             }
         }
-        Ok(None)
+        Ok(found)
     }
 }
 
 impl<'a> Listing<'a> {
     pub(super) fn new(store: &'a RedisStorage, query: Query) -> Self {
         let sources = sources(store, &query);
-        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new() }
+        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new(), nameless: HashSet::new() }
     }
 
     /// The next item, within the deadline. An error of the store is the last.
@@ -83,17 +88,49 @@ impl<'a> Listing<'a> {
     }
 
     fn take(&mut self, page: Page) {
-        for next in page.then.into_iter().rev() {
-            self.sources.push_front(next);
-        }
         for (key, bytes) in page.records {
             match key {
-                Some(key) => self.add(key, &bytes, page.now),
-                None => self.ready.push_back(Err(Error::new(
-                    ErrorKind::Corrupt,
-                    "an index names a record by what is no name; remove it from the index",
-                ))),
+                Ok(key) => self.add(key, &bytes, page.now),
+                Err(member) => self.add_nameless(member),
             }
+        }
+        if matches!(self.query, Query::Alias(_)) && !self.ready.is_empty() {
+            // An alias names one record.
+            self.ready.truncate(1);
+            self.sources.clear();
+            return;
+        }
+        for mut next in page.then.into_iter().rev() {
+            match &mut next {
+                // Sources overlap: what one has shown is not read again for the next.
+                Source::Keys(keys) => {
+                    keys.retain(|key| !self.seen.contains(key));
+                    if keys.is_empty() {
+                        continue;
+                    }
+                }
+                Source::Nameless { members, .. } => {
+                    members.retain(|member| !self.nameless.contains(member));
+                    if members.is_empty() {
+                        continue;
+                    }
+                }
+                _ => {}
+            }
+            self.sources.push_front(next);
+        }
+    }
+
+    fn add_nameless(&mut self, member: Vec<u8>) {
+        let shown: String =
+            String::from_utf8_lossy(&member).chars().take(60).flat_map(char::escape_debug).collect();
+        if !matches!(self.query, Query::Alias(_)) && self.nameless.insert(member) {
+            self.ready.push_back(Err(Error::new(
+                ErrorKind::Corrupt,
+                format!(
+                    "an index names a record by what is no name, beginning \"{shown}\"; remove it from the index"
+                ),
+            )));
         }
     }
 

@@ -26,6 +26,8 @@ struct Body<'a> {
     types: String,
     ops: Vec<PlanOp>,
     ghosts: &'a HashMap<String, bool>,
+    #[serde(skip_serializing_if = "HashMap::is_empty")]
+    unreadable: &'a HashMap<String, bool>,
     adopt: Vec<Hint>,
 }
 
@@ -35,6 +37,7 @@ struct Hint {
     kind: &'static str,
     name: String,
     member: String,
+    key: usize,
 }
 
 #[derive(Serialize)]
@@ -127,7 +130,13 @@ impl Plan {
         let mut values = Vec::new();
         let plan_ops = ops.iter().enumerate().map(|(place, op)| builder.op(place, op, &mut values)).collect();
         let adopt = learned.unadopted.iter().map(|(alias, key)| builder.hint(alias, key)).collect();
-        let body = Body { types: builder.types, ops: plan_ops, ghosts: &learned.ghosts, adopt };
+        let body = Body {
+            types: builder.types,
+            ops: plan_ops,
+            ghosts: &learned.ghosts,
+            unreadable: &learned.unreadable,
+            adopt,
+        };
         // A plan of strings and numbers always has a JSON form.
         let mut args = vec![serde_json::to_vec(&body).unwrap_or_default()];
         args.append(&mut values);
@@ -174,7 +183,14 @@ impl Builder<'_> {
 
     fn hint(&mut self, alias: &Alias, key: &Key) -> Hint {
         let kind = alias.kind();
-        Hint { hash: self.aliases(kind), kind: kind.as_str(), name: alias_field(alias), member: member(key) }
+        Hint {
+            hash: self.aliases(kind),
+            kind: kind.as_str(),
+            name: alias_field(alias),
+            member: member(key),
+            // Whatever type it is of, it is no reason to refuse the batch.
+            key: self.key(self.keyspace.record(key), '-'),
+        }
     }
 
     fn op(&mut self, place: usize, op: &Prepared, values: &mut Vec<Vec<u8>>) -> PlanOp {

@@ -32,12 +32,14 @@ pub(super) enum Source {
     Alias(Alias),
     /// Records by name.
     Keys(Vec<Key>),
+    /// Members of an index that are no names.
+    Nameless { kind: Kind, members: Vec<Vec<u8>> },
 }
 
-/// What was read: values by key (`None` for a name that is none), and what to read next.
+/// What was read: values by key, or by the member that is none, and what to read next.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) records: Vec<(Option<Key>, Vec<u8>)>,
+    pub(super) records: Vec<(Result<Key, Vec<u8>>, Vec<u8>)>,
     pub(super) now: Option<Timestamp>,
     pub(super) then: Vec<Source>,
 }
@@ -70,9 +72,10 @@ impl Source {
                 Self::Keys(keys) => {
                     let (values, now) = store.fetch(&keys).await?;
                     let found = keys.into_iter().zip(values);
-                    let records = found.filter_map(|(key, value)| Some((Some(key), value?))).collect();
+                    let records = found.filter_map(|(key, value)| Some((Ok(key), value?))).collect();
                     Ok(Page { records, now, then: Vec::new() })
                 }
+                Self::Nameless { kind, members } => nameless(store, kind, members).await,
             }
         })
     }
@@ -112,7 +115,7 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     while let (Some(value), Some(member)) = (pairs.next(), pairs.next()) {
         // An index may name what was deleted by another writer.
         if let Some(value) = value.optional().map_err(from_useless)? {
-            records.push((Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?), value));
+            records.push((named(kind, member.bytes().map_err(from_useless)?), value));
         }
     }
     Ok(Page { records, now, then: if more { vec![from_start(index)] } else { Vec::new() } })
@@ -124,15 +127,38 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>)
     let (cursor, items) = one(store.read(&[command]).await?).cursor().map_err(from_useless)?;
     // ZSCAN gives each member with its score.
     let step = if kind == Kind::Override { 2 } else { 1 };
-    let mut keys = Vec::with_capacity(items.len());
+    let (mut keys, mut members) = (Vec::with_capacity(items.len()), Vec::new());
     for member in items.into_iter().step_by(step) {
-        keys.extend(Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?));
+        match named(kind, member.bytes().map_err(from_useless)?) {
+            Ok(key) => keys.push(key),
+            Err(member) => members.push(member),
+        }
     }
     let mut then = by_page(&keys);
+    if !members.is_empty() {
+        then.push(Source::Nameless { kind, members });
+    }
     if cursor != b"0" {
         then.push(Source::Paged { index, kind, cursor });
     }
     Ok(Page::then(then))
+}
+
+fn named(kind: Kind, member: Vec<u8>) -> Result<Key, Vec<u8>> {
+    Keyspace::parse_member(kind, &member).ok_or(member)
+}
+
+/// Those of the members under which there is something: an index may name what was deleted.
+async fn nameless(store: &RedisStorage, kind: Kind, members: Vec<Vec<u8>>) -> Result<Page> {
+    let namespace = store.keyspace.sort_pattern(kind);
+    let namespace = namespace.trim_end_matches('*').as_bytes();
+    let keys = members.iter().map(|member| [namespace, member.as_slice()].concat());
+    let values = one(store.read(&[Command::new("MGET").args(keys)]).await?).list().map_err(from_useless)?;
+    let mut records = Vec::new();
+    for (member, value) in members.into_iter().zip(values) {
+        records.extend(value.optional().map_err(from_useless)?.map(|value| (Err(member), value)));
+    }
+    Ok(Page { records, ..Page::default() })
 }
 
 async fn phases(store: &RedisStorage) -> Result<Page> {
@@ -172,7 +198,7 @@ async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
             && let Ok(record) = Record::decode(&key, &bytes)
             && record.alias().as_ref() == Some(&alias)
         {
-            return Ok(Page { records: vec![(Some(key), bytes)], now, then: Vec::new() });
+            return Ok(Page { records: vec![(Ok(key), bytes)], now, then: Vec::new() });
         }
     }
     let mut all = Listing::new(store, Query::All(kind));
