@@ -5,7 +5,7 @@ use flags_core::storage::{Batch, Expect, Op, Query};
 use flags_core::{FlagKey, Key, Kind, Record, Storage as _};
 use flags_redis::{Foreign, RedisStorage};
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, unique_prefix};
+use flags_tests::server::{Server, patient, unique_prefix};
 
 use crate::common::{change, flag, get, listed, put, raw, user};
 
@@ -21,14 +21,14 @@ impl Counted {
         let server = Server::start(&[])?;
         let proxy = Proxy::to(server.port()).await?;
         let prefix = unique_prefix();
-        let store = RedisStorage::builder(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
+        let store = patient(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
         proxy.take();
         Ok(Self { server, proxy, prefix, store })
     }
 
     /// A handle that has seen nothing.
     async fn cold(&self) -> Result<RedisStorage> {
-        let builder = RedisStorage::builder(&self.proxy.url())?.prefix(&self.prefix);
+        let builder = patient(&self.proxy.url())?.prefix(&self.prefix);
         let store = builder.foreign(Foreign::Index).open().await?;
         self.proxy.take();
         Ok(store)

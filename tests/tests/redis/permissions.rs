@@ -4,7 +4,7 @@ use anyhow::Result;
 use flags_core::storage::Query;
 use flags_core::{ErrorKind, Kind};
 use flags_redis::RedisStorage;
-use flags_tests::server::Server;
+use flags_tests::server::{Server, patient};
 
 use crate::common::{flag, listed, put, raw, user};
 
@@ -19,7 +19,7 @@ async fn open_as(server: &Server, rules: &[&str]) -> Result<flags_core::Result<R
         .arg(rules)
         .query_async(&mut raw)
         .await?;
-    let builder = RedisStorage::builder(&server.url())?.credentials(Some("app"), "s3cret").prefix("ff:");
+    let builder = patient(&server.url())?.credentials(Some("app"), "s3cret").prefix("ff:");
     Ok(builder.open().await)
 }
 
@@ -54,11 +54,11 @@ async fn a_user_of_one_prefix_is_enough() -> Result<()> {
 async fn a_wrong_password_is_denied_and_not_repeated() -> Result<()> {
     let server = Server::start(&["--requirepass", "right"])?;
     for url in [server.url(), server.url().replace("://", "://:wr0ng@")] {
-        let error = RedisStorage::connect(&url).await.unwrap_err();
+        let error = patient(&url)?.open().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
         assert!(!format!("{error:?}").contains("wr0ng"));
     }
-    let builder = RedisStorage::builder(&server.url())?.credentials(None, "right");
+    let builder = patient(&server.url())?.credentials(None, "right");
     assert!(!format!("{builder:?}").contains("right"));
     let store = builder.open().await?;
     assert!(!format!("{store:?}").contains("right"));
