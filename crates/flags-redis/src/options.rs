@@ -104,9 +104,9 @@ impl RedisBuilder {
 
     /// What every key begins with; `feature_flags:` unless said otherwise, as in the origin.
     ///
-    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash or an empty hash tag `{}`, that is longer than
-    /// 255 bytes, or whose last part is the name of a kind of record (`ff:flag:`): its keys would lie among the records of the
-    /// store under `ff:`. An empty prefix is allowed, and wants a database of its own.
+    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash, a control character or an empty
+    /// hash tag `{}`, that is longer than 255 bytes, or whose last part is the name of a kind of record or of its indexes by flag
+    /// (`ff:flag:`, `ff:schedules:`): its keys would lie among those of the store under `ff:`. An empty prefix is allowed, and wants a database of its own.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.options.prefix = prefix.into();
         self
@@ -158,12 +158,35 @@ impl RedisBuilder {
     /// `Invalid` for options that cannot be, `Unavailable` when the server cannot be reached, `Denied`
     /// when it refuses the user or a command, which the error names.
     pub async fn open(self) -> Result<RedisStorage> {
-        if self.options.deadline.is_zero() {
-            return Err(
-                Error::new(ErrorKind::Invalid, "a deadline of zero leaves no time").with_field("deadline")
-            );
+        for (field, timeout) in [
+            ("connect_timeout", self.options.connect_timeout),
+            ("command_timeout", self.options.command_timeout),
+            ("deadline", self.options.deadline),
+        ] {
+            if timeout.is_zero() {
+                return Err(Error::new(ErrorKind::Invalid, "zero leaves no time").with_field(field));
+            }
         }
         let keyspace = Keyspace::new(self.options.prefix.clone())?;
         RedisStorage::open_with(self.options, keyspace).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_at_all_is_refused_before_anything_is_sent() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let builder = || RedisStorage::builder("redis://127.0.0.1:1").unwrap();
+        for (builder, field) in [
+            (builder().connect_timeout(Duration::ZERO), "connect_timeout"),
+            (builder().command_timeout(Duration::ZERO), "command_timeout"),
+            (builder().deadline(Duration::ZERO), "deadline"),
+        ] {
+            let error = runtime.block_on(builder.open()).unwrap_err();
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some(field)));
+        }
     }
 }
