@@ -16,7 +16,8 @@ const PREFIX: &str = "feature_flags:";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Foreign {
-    /// They may: their overrides, which are in no index, are found by scanning the keys.
+    /// They may: their overrides, which are in no index, are found by scanning the keys, all that the database has. Listings of overrides
+    /// and deletes of flags take about a second for every few million, whoever's they are.
     #[default]
     Scan,
     /// They do not: the indexes are complete, and listings and deletes of flags need no scan.
@@ -143,7 +144,8 @@ impl RedisBuilder {
         self
     }
 
-    /// How long a whole call may take, connecting and all round trips included; of a listing, each item. 2 s unless said otherwise.
+    /// How long a whole call may take, connecting and all round trips included; of a listing, and of the
+    /// scan that comes before deleting a flag under [`Foreign::Scan`], each page. 2 s unless said otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self

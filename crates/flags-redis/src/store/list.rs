@@ -77,6 +77,7 @@ impl<'a> Listing<'a> {
                 return Ok(None);
             };
             let page = source.read(self.store).await?;
+            self.store.paged(false);
             self.sources.pop_front();
             self.take(page);
         }

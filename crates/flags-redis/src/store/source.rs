@@ -17,6 +17,8 @@ use crate::reply::{Command, Reply, Useless};
 const SORTED: i64 = 10_000;
 /// How many keys one page asks for.
 const PAGE: usize = 500;
+/// How many keys of the server one page of a scan looks at: a few milliseconds of its time.
+const SCANNED: &str = "10000";
 
 #[derive(Debug, Clone)]
 pub(super) enum Source {
@@ -197,7 +199,9 @@ impl RedisStorage {
             .arg(cursor)
             .arg("MATCH")
             .arg(self.keyspace.override_pattern(owner))
-            .args(["COUNT", "1000"]);
+            .args(["COUNT", SCANNED]);
+        // However many keys there are, each page has the deadline to itself.
+        self.paged(true);
         let (cursor, items) = one(self.read(&[command]).await?).cursor().map_err(from_useless)?;
         let mut keys = Vec::with_capacity(items.len());
         for item in items {
