@@ -60,6 +60,11 @@ impl Keyspace {
         format!("{}{}{}", self.prefix, namespace(key.kind()), member(key))
     }
 
+    /// The key of what an index of that kind names so, also where that is no name of a record.
+    pub(crate) fn named(&self, kind: Kind, member: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), namespace(kind).as_bytes(), member].concat()
+    }
+
     /// `namespace*`, as `SORT ... GET` wants it. The prefix holds no `*`, so this one is the first.
     pub(crate) fn sort_pattern(&self, kind: Kind) -> String {
         format!("{}{}*", self.prefix, namespace(kind))

@@ -6,7 +6,7 @@ use flags_core::{Alias, ErrorKind, Kind, Record, Segment, SegmentName, Storage a
 use flags_redis::RedisStorage;
 use flags_tests::server::{Server, patient};
 
-use crate::common::{change, flag, listed, phase, put, raw, user};
+use crate::common::{change, flag, list, listed, phase, put, raw, user};
 
 /// The rules of the user that the documentation shows, under the prefix of these tests.
 fn documented() -> Vec<String> {
@@ -120,5 +120,32 @@ async fn a_wrong_password_is_denied_and_not_repeated() -> Result<()> {
     assert!(!format!("{builder:?}").contains("right"));
     let store = builder.open().await?;
     assert!(!format!("{store:?}").contains("right"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_name_is_reported_alike_with_and_without_sort() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let long = format!("long\n{}", "ü".repeat(200));
+    for name in [long.as_bytes(), b"\xff", b"good"] {
+        let json = Record::from(flag("good")).encode()?;
+        let _: () =
+            redis::cmd("SET").arg([b"ff:flag:", name].concat()).arg(json).query_async(&mut raw).await?;
+        let _: () = redis::cmd("SADD").arg("ff:flags").arg(name).query_async(&mut raw).await?;
+    }
+    // What is not there is not reported.
+    let _: () = redis::cmd("SADD").arg("ff:flags").arg(b"\xfe").query_async(&mut raw).await?;
+    for rules in [["~*", "+@all"], ["~ff:*", "+@all"]] {
+        let store = open_as(&server, &rules).await??;
+        let (good, bad): (Vec<_>, Vec<_>) =
+            list(&store, Query::All(Kind::Flag)).await.into_iter().partition(flags_core::Result::is_ok);
+        assert_eq!((good.len(), bad.len()), (1, 2), "{rules:?}");
+        let bad: Vec<_> = bad.into_iter().filter_map(flags_core::Result::err).collect();
+        assert!(bad.iter().all(|error| error.kind() == ErrorKind::Corrupt), "{bad:?}");
+        let text = bad.iter().map(ToString::to_string).collect::<String>();
+        assert!(text.contains("long\\nüü") && text.contains('\u{fffd}'), "{text}");
+        assert!(bad.iter().all(|error| error.to_string().chars().count() < 250), "{text}");
+    }
     Ok(())
 }

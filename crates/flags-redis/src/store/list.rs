@@ -10,6 +10,9 @@ use super::RedisStorage;
 use super::source::{Page, Source};
 use crate::options::Foreign;
 
+/// How many characters an error shows of what is no name.
+const SHOWN: usize = 64;
+
 /// What a listing has yet to read, and what it has read and not yet yielded.
 pub(super) struct Listing<'a> {
     pub(super) store: &'a RedisStorage,
@@ -18,6 +21,8 @@ pub(super) struct Listing<'a> {
     ready: VecDeque<Result<Stored>>,
     /// Sources overlap, and a cursor may show a member twice.
     seen: HashSet<Key>,
+    /// What was reported as no name.
+    strays: HashSet<Vec<u8>>,
 }
 
 impl RedisStorage {
@@ -48,7 +53,7 @@ impl RedisStorage {
 impl<'a> Listing<'a> {
     pub(super) fn new(store: &'a RedisStorage, query: Query) -> Self {
         let sources = sources(store, &query);
-        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new() }
+        Self { store, query, sources, ready: VecDeque::new(), seen: HashSet::new(), strays: HashSet::new() }
     }
 
     /// The next item, within the deadline. An error of the store is the last.
@@ -89,11 +94,12 @@ impl<'a> Listing<'a> {
         }
         for (key, bytes) in page.records {
             match key {
-                Some(key) => self.add(key, &bytes, page.now),
-                None => self.ready.push_back(Err(Error::new(
-                    ErrorKind::Corrupt,
-                    "an index names a record by what is no name; remove it from the index",
-                ))),
+                Ok(key) => self.add(key, &bytes, page.now),
+                Err(name) if self.strays.contains(&name) => {}
+                Err(name) => {
+                    self.ready.push_back(Err(stray(&name)));
+                    self.strays.insert(name);
+                }
             }
         }
     }
@@ -110,6 +116,18 @@ impl<'a> Listing<'a> {
         }
         self.seen.insert(key);
     }
+}
+
+/// A record of another writer, under what is no name here: too long, or not text.
+fn stray(name: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(name);
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    let reason =
+        format!("an index names a record \"{shown}\", which is no name; rename or remove the record");
+    Error::new(ErrorKind::Corrupt, reason)
 }
 
 fn sources(store: &RedisStorage, query: &Query) -> VecDeque<Source> {

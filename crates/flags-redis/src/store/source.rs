@@ -34,12 +34,14 @@ pub(super) enum Source {
     Alias(Alias),
     /// Records by name.
     Keys(Vec<Key>),
+    /// What an index names by what is no name: reported, if it exists.
+    Strays(Kind, Vec<Vec<u8>>),
 }
 
-/// What was read: values by key (`None` for a name that is none), and what to read next.
+/// What was read: values by key (or by a name that is none), and what to read next.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) records: Vec<(Option<Key>, Vec<u8>)>,
+    pub(super) records: Vec<(Result<Key, Vec<u8>>, Vec<u8>)>,
     pub(super) now: Option<Timestamp>,
     pub(super) then: Vec<Source>,
 }
@@ -72,9 +74,10 @@ impl Source {
                 Self::Keys(keys) => {
                     let (values, now) = store.fetch(&keys).await?;
                     let found = keys.into_iter().zip(values);
-                    let records = found.filter_map(|(key, value)| Some((Some(key), value?))).collect();
+                    let records = found.filter_map(|(key, value)| Some((Ok(key), value?))).collect();
                     Ok(Page { records, now, then: Vec::new() })
                 }
+                Self::Strays(kind, names) => strays(store, kind, names).await,
             }
         })
     }
@@ -114,7 +117,8 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     while let (Some(value), Some(member)) = (pairs.next(), pairs.next()) {
         // An index may name what was deleted by another writer.
         if let Some(value) = value.optional().map_err(from_useless)? {
-            records.push((Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?), value));
+            let member = member.bytes().map_err(from_useless)?;
+            records.push((Keyspace::parse_member(kind, &member).ok_or(member), value));
         }
     }
     Ok(Page { records, now, then: if more { vec![from_start(index)] } else { Vec::new() } })
@@ -126,15 +130,23 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>)
     let (cursor, items) = one(store.read(&[command]).await?).cursor().map_err(from_useless)?;
     // ZSCAN gives each member with its score.
     let step = if kind == Kind::Override { 2 } else { 1 };
-    let mut keys = Vec::with_capacity(items.len());
-    for member in items.into_iter().step_by(step) {
-        keys.extend(Keyspace::parse_member(kind, &member.bytes().map_err(from_useless)?));
-    }
-    let mut then = by_page(&keys);
+    let mut then = by_name(kind, items.into_iter().step_by(step))?;
     if cursor != b"0" {
         then.push(Source::Paged { index, kind, cursor });
     }
     Ok(Page::then(then))
+}
+
+async fn strays(store: &RedisStorage, kind: Kind, names: Vec<Vec<u8>>) -> Result<Page> {
+    let keys = names.iter().map(|name| store.keyspace.named(kind, name));
+    let values = one(store.read(&[Command::new("MGET").args(keys)]).await?).list().map_err(from_useless)?;
+    let mut page = Page::default();
+    for (name, value) in names.into_iter().zip(values) {
+        if let Some(value) = value.optional().map_err(from_useless)? {
+            page.records.push((Err(name), value));
+        }
+    }
+    Ok(page)
 }
 
 async fn phases(store: &RedisStorage) -> Result<Page> {
@@ -149,16 +161,13 @@ async fn phases(store: &RedisStorage) -> Result<Page> {
             commands.push(Command::new("SMEMBERS").arg(index));
         }
     }
-    let mut keys = Vec::new();
+    let mut members = Vec::new();
     for commands in commands.chunks(PAGE) {
         for reply in store.read(commands).await? {
-            for member in reply.list().map_err(from_useless)? {
-                let member = member.bytes().map_err(from_useless)?;
-                keys.extend(Keyspace::parse_member(Kind::RolloutPhase, &member));
-            }
+            members.extend(reply.list().map_err(from_useless)?);
         }
     }
-    Ok(Page::then(by_page(&keys)))
+    Ok(Page::then(by_name(Kind::RolloutPhase, members)?))
 }
 
 /// The record that the hash names comes first; where that is another by now, or none, the others are read
@@ -174,7 +183,7 @@ async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
             && let Ok(record) = Record::decode(&key, &bytes)
             && record.alias().as_ref() == Some(&alias)
         {
-            return Ok(Page { records: vec![(Some(key), bytes)], now, then: Vec::new() });
+            return Ok(Page { records: vec![(Ok(key), bytes)], now, then: Vec::new() });
         }
     }
     let mut all = Listing::new(store, Query::All(kind));
@@ -214,6 +223,21 @@ impl RedisStorage {
 
 fn by_page(keys: &[Key]) -> Vec<Source> {
     keys.chunks(PAGE).map(|keys| Source::Keys(keys.to_vec())).collect()
+}
+
+/// The records that members of indexes name, and apart from them what is no name.
+fn by_name(kind: Kind, members: impl IntoIterator<Item = Reply>) -> Result<Vec<Source>> {
+    let (mut keys, mut names) = (Vec::new(), Vec::new());
+    for member in members {
+        let member = member.bytes().map_err(from_useless)?;
+        match Keyspace::parse_member(kind, &member) {
+            Some(key) => keys.push(key),
+            None => names.push(member),
+        }
+    }
+    let mut sources = by_page(&keys);
+    sources.extend(names.chunks(PAGE).map(|names| Source::Strays(kind, names.to_vec())));
+    Ok(sources)
 }
 
 pub(super) fn one(replies: Vec<Reply>) -> Reply {
