@@ -88,6 +88,32 @@ async fn an_override_costs_one_two_or_three() -> Result<()> {
 }
 
 #[tokio::test]
+async fn overrides_cost_the_same_however_many() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    for n in [1, 10, 1_000] {
+        let owner = flag(&format!("f{n}"));
+        let over = |i: usize| user(owner.id, &i.to_string());
+        put(&c.store, owner.clone()).await?;
+        c.proxy.take();
+        c.store.commit((0..n).map(|i| Op::Put(over(i).into(), Expect::Any)).collect()).await?;
+        assert_eq!(c.proxy.take(), 1, "commit of {n}");
+        let cold = c.cold().await?;
+        cold.commit((0..n).map(|i| Op::Put(over(i).into(), Expect::Present)).collect()).await?;
+        assert_eq!(c.proxy.take(), 2, "commit of {n} by a handle that does not know the flag");
+        let keys: Vec<Key> = (0..n).map(|i| Record::from(over(i)).key()).collect();
+        assert!(c.store.get(&keys).await?.into_iter().all(|found| matches!(found, Ok(Some(_)))));
+        assert_eq!(c.proxy.take(), 1, "get of {n}");
+        assert_eq!(listed(&c.store, Query::Owned(Kind::Override, owner.id)).await?.len(), n);
+        assert_eq!(c.proxy.take(), 1, "listing of {n}");
+        c.store.commit(Batch::new().delete(Record::from(owner.clone()).key(), Expect::Present)).await?;
+        assert_eq!(c.proxy.take(), 3, "deleting a flag with {n}");
+        assert!(listed(&c.store, Query::All(Kind::Override)).await?.is_empty());
+        c.proxy.take();
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn executing_a_change_costs_one() -> Result<()> {
     let c = Counted::new(Foreign::Index).await?;
     let (mut flag, mut change) = (flag("a"), change(flag("x").id));
