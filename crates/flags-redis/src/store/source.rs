@@ -38,10 +38,13 @@ pub(super) enum Source {
     Strays(Kind, Vec<Vec<u8>>),
 }
 
-/// What was read: values by key (or by a name that is none), and what to read next.
+/// The record that a member of an index names, or the member where it is no name.
+type Named = Result<Key, Vec<u8>>;
+
+/// What was read: values by what named them, and what to read next.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) records: Vec<(Result<Key, Vec<u8>>, Vec<u8>)>,
+    pub(super) records: Vec<(Named, Vec<u8>)>,
     pub(super) now: Option<Timestamp>,
     pub(super) then: Vec<Source>,
 }
