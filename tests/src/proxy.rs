@@ -1,7 +1,8 @@
-//! A TCP proxy that counts round trips.
+//! A TCP proxy that counts round trips, delays answers and loses them.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -12,8 +13,15 @@ use tokio::net::{TcpListener, TcpStream};
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
-    trips: Arc<AtomicUsize>,
+    state: Arc<State>,
     task: tokio::task::JoinHandle<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    trips: AtomicUsize,
+    lose: AtomicBool,
+    delay_ms: AtomicU64,
 }
 
 impl Proxy {
@@ -21,14 +29,14 @@ impl Proxy {
     pub async fn to(port: u16) -> Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let own = listener.local_addr()?.port();
-        let trips = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&trips);
+        let state = Arc::new(State::default());
+        let passing = Arc::clone(&state);
         let task = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, port, Arc::clone(&counted)));
+                tokio::spawn(pass(client, port, Arc::clone(&passing)));
             }
         });
-        Ok(Self { port: own, trips, task })
+        Ok(Self { port: own, state, task })
     }
 
     /// Where it listens.
@@ -38,7 +46,18 @@ impl Proxy {
 
     /// The round trips since the last call.
     pub fn take(&self) -> usize {
-        self.trips.swap(0, Ordering::SeqCst)
+        self.state.trips.swap(0, Ordering::SeqCst)
+    }
+
+    /// The next answer of the server reaches nobody, and its connection ends.
+    pub fn lose_an_answer(&self) {
+        self.state.lose.store(true, Ordering::SeqCst);
+    }
+
+    /// Every answer comes so much later from now on, in whole milliseconds.
+    pub fn delay(&self, delay: Duration) {
+        let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
+        self.state.delay_ms.store(millis, Ordering::SeqCst);
     }
 }
 
@@ -48,7 +67,7 @@ impl Drop for Proxy {
     }
 }
 
-async fn pass(mut client: TcpStream, port: u16, trips: Arc<AtomicUsize>) {
+async fn pass(mut client: TcpStream, port: u16, state: Arc<State>) {
     let Ok(mut server) = TcpStream::connect(("127.0.0.1", port)).await else { return };
     let (mut up, mut down) = (vec![0; 1 << 16], vec![0; 1 << 16]);
     let mut speaking = false;
@@ -57,13 +76,15 @@ async fn pass(mut client: TcpStream, port: u16, trips: Arc<AtomicUsize>) {
             read = client.read(&mut up) => {
                 let Ok(length @ 1..) = read else { return };
                 if !std::mem::replace(&mut speaking, true) {
-                    trips.fetch_add(1, Ordering::SeqCst);
+                    state.trips.fetch_add(1, Ordering::SeqCst);
                 }
                 if server.write_all(&up[..length]).await.is_err() { return }
             }
             read = server.read(&mut down) => {
                 let Ok(length @ 1..) = read else { return };
                 speaking = false;
+                if state.lose.swap(false, Ordering::SeqCst) { return }
+                tokio::time::sleep(Duration::from_millis(state.delay_ms.load(Ordering::SeqCst))).await;
                 if client.write_all(&down[..length]).await.is_err() { return }
             }
         }

@@ -1,21 +1,27 @@
 //! Redis servers for tests.
 //!
 //! Looked for in this order: the URL in `FLAGS_TEST_REDIS_URL`, the binary in `FLAGS_TEST_REDIS_SERVER`, `redis-server` and
-//! `valkey-server` on the `PATH`. A binary is started on an unused loopback port, in a directory of its own, without
+//! `valkey-server` on the `PATH`. A binary is started on an unused loopback port (another one, when somebody takes it first), in a directory of its own, without
 //! persistence, and killed when it is dropped. Tests of a process share one ([`Shared`]), each under a prefix of its own.
 
-use std::io::{Read as _, Write as _};
-use std::net::{TcpListener, TcpStream};
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
+use flags_redis::{RedisBuilder, RedisStorage};
+use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use uuid::Uuid;
 
 /// How long a server may take to answer.
 const READY: Duration = Duration::from_secs(10);
+/// How often another port is tried.
+const ATTEMPTS: usize = 5;
+/// Below the ports that systems give to outgoing connections, one of which might otherwise have it by the time that the server binds it.
+const PORTS: std::ops::Range<u16> = 10_000..30_000;
 
 /// A server of the test's own, to freeze, restart or fill as it likes.
 #[derive(Debug)]
@@ -29,11 +35,28 @@ pub struct Server {
 impl Server {
     /// Starts one; it also listens on [`socket`](Self::socket).
     pub fn start(args: &[&str]) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
-        let args = args.iter().map(ToString::to_string).collect();
-        let mut server = Self { port, process: None, dir: tempfile::tempdir()?, args };
-        server.run()?;
-        Ok(server)
+        Self::start_with(|| Ok(args.iter().map(ToString::to_string).collect()))
+    }
+
+    /// Starts one; the arguments are made anew for each attempt, for those that name a port.
+    pub fn start_with(args: impl Fn() -> Result<Vec<String>>) -> Result<Self> {
+        let mut attempt = 1;
+        loop {
+            let mut server =
+                Self { port: unused_port()?, process: None, dir: tempfile::tempdir()?, args: args()? };
+            match server.run() {
+                Ok(()) => return Ok(server),
+                // Somebody may have been faster to bind the port.
+                Err(_) if attempt < ATTEMPTS => attempt += 1,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The value of the argument after that name.
+    pub fn arg(&self, name: &str) -> Option<&str> {
+        let at = self.args.iter().position(|arg| arg == name)?;
+        self.args.get(at + 1).map(String::as_str)
     }
 
     /// Starts it again after [`stop`](Self::stop), empty, at the same port.
@@ -72,13 +95,21 @@ impl Server {
         Ok(())
     }
 
+    /// Asked by the socket, which nobody else has: another server may be at the port. A server binds its ports before its socket.
+    #[cfg(unix)]
     fn answers(&self) -> bool {
-        let Ok(mut stream) = TcpStream::connect(("127.0.0.1", self.port)) else {
+        let Ok(stream) = std::os::unix::net::UnixStream::connect(self.socket()) else {
             return false;
         };
-        let mut answer = [0; 1];
-        // A server that asks for a password answers as well.
-        stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut answer).is_ok()
+        stream.set_read_timeout(Some(READY)).is_ok() && pings(stream)
+    }
+
+    #[cfg(not(unix))]
+    fn answers(&self) -> bool {
+        let Ok(stream) = std::net::TcpStream::connect(("127.0.0.1", self.port)) else {
+            return false;
+        };
+        stream.set_read_timeout(Some(READY)).is_ok() && pings(stream)
     }
 
     /// Kills it.
@@ -117,6 +148,36 @@ impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+fn pings(mut stream: impl Read + Write) -> bool {
+    // A server that asks for a password answers as well.
+    stream.write_all(b"PING\r\n").is_ok() && stream.read_exact(&mut [0]).is_ok()
+}
+
+/// A loopback port that nobody listens at.
+pub fn unused_port() -> Result<u16> {
+    for _ in 0..100 {
+        let port = fastrand::u16(PORTS);
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port is free in {PORTS:?}")
+}
+
+/// A store at that URL that waits for long: on a busy machine the timeouts meant for production would be what is tested.
+pub fn patient(url: &str) -> flags_core::Result<RedisBuilder> {
+    let builder = RedisStorage::builder(url)?;
+    Ok(builder.connect_timeout(READY).command_timeout(READY).deadline(READY))
+}
+
+/// A plain client at that URL that waits for long.
+pub async fn raw(url: &str) -> Result<MultiplexedConnection> {
+    let config = redis::AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(READY))
+        .set_response_timeout(Some(READY));
+    Ok(redis::Client::open(url)?.get_multiplexed_async_connection_with_config(&config).await?)
 }
 
 /// The server binary, or how to get one.

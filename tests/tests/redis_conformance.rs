@@ -5,8 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flags_conformance::{Harness, Namespace, Offered};
 use flags_core::{BoxError, Key, StorageHandle};
-use flags_redis::RedisStorage;
-use flags_tests::server::{Shared, unique_prefix};
+use flags_tests::server::{Shared, patient, raw, unique_prefix};
 use redis::aio::MultiplexedConnection;
 
 const PASSWORD: &str = "conformance-s3cret";
@@ -21,7 +20,7 @@ struct Store {
 }
 
 async fn open(server: &Shared, prefix: &str) -> Result<StorageHandle, BoxError> {
-    let builder = RedisStorage::builder(&server.url())?.prefix(prefix);
+    let builder = patient(&server.url())?.prefix(prefix);
     // A user of its own, where the server is ours, so that there is a secret to keep.
     let builder = match server {
         Shared::Given(_) => builder,
@@ -34,7 +33,7 @@ async fn open(server: &Shared, prefix: &str) -> Result<StorageHandle, BoxError> 
 impl Harness for OverRedis {
     async fn open(&self) -> Result<Box<dyn Namespace>, BoxError> {
         let server = Shared::get()?;
-        let mut raw = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+        let mut raw = raw(&server.url()).await?;
         if matches!(server, Shared::Started(_)) {
             let mut user = redis::cmd("ACL");
             user.arg(&["SETUSER", "conformance", "on", "~*", "+@all"]).arg(format!(">{PASSWORD}"));

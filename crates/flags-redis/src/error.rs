@@ -54,10 +54,16 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
     }
 }
 
-/// The call was given up after its deadline; `handed` says whether a connection had it.
-pub(crate) fn past_deadline(deadline: std::time::Duration, handed: bool) -> Error {
+/// The call was given up after its deadline; `handed` says whether a connection had it, `scans` whether it was scanning keys.
+pub(crate) fn past_deadline(deadline: std::time::Duration, handed: bool, scans: bool) -> Error {
     let error = if handed {
         unanswered(Intent::Write)
+    } else if scans {
+        Error::new(
+            ErrorKind::Unavailable,
+            "the server did not answer in time while its keys were scanned, nothing was changed; open the store with \
+             foreign=index if nothing else writes to it, which needs no scan",
+        )
     } else {
         Error::new(ErrorKind::Unavailable, "the server did not answer in time; nothing was changed")
     };

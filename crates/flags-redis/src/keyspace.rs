@@ -13,6 +13,9 @@ use uuid::Uuid;
 const NAMESPACES: [&str; 6] =
     ["flag:", "override:", "schedule:", "time_schedule:", "rollout_phase:", "segment:"];
 
+/// What else is followed by a colon and more: the indexes by flag, and the scratch keys.
+const INDEXES: [&str; 5] = ["overrides:", "schedules:", "time_schedules:", "rollout_phases:", "probe:"];
+
 /// The keys under one prefix.
 #[derive(Debug, Clone)]
 pub(crate) struct Keyspace {
@@ -37,12 +40,16 @@ impl Keyspace {
         if prefix.len() > 255 {
             return refuse("the prefix is longer than 255 bytes");
         }
+        // The server cuts the pattern of `SORT ... GET` at a NUL; no other one is of use to anybody either.
+        if prefix.contains(char::is_control) {
+            return refuse("the prefix holds a control character; leave it out");
+        }
         // `ff:flag:` is among the flags of `ff:`; `feature_flag:` is a name of its own.
         let nested = |space: &&str| prefix == **space || prefix.ends_with(&format!(":{space}"));
-        if NAMESPACES.iter().any(nested) {
+        if NAMESPACES.iter().chain(&INDEXES).any(nested) {
             return refuse(
-                "the prefix ends in the name of a kind of record, so that its keys would be records of the store \
-                 with the shorter prefix; choose another last part",
+                "the prefix ends in the name of a kind of record or index, so that its keys would be among those of the \
+                 store with the shorter prefix; choose another last part",
             );
         }
         Ok(Self { prefix })
@@ -51,6 +58,11 @@ impl Keyspace {
     /// The key of a record's JSON.
     pub(crate) fn record(&self, key: &Key) -> String {
         format!("{}{}{}", self.prefix, namespace(key.kind()), member(key))
+    }
+
+    /// The key of what an index of that kind names so, also where that is no name of a record.
+    pub(crate) fn named(&self, kind: Kind, member: &[u8]) -> Vec<u8> {
+        [self.prefix.as_bytes(), namespace(kind).as_bytes(), member].concat()
     }
 
     /// `namespace*`, as `SORT ... GET` wants it. The prefix holds no `*`, so this one is the first.
@@ -205,12 +217,16 @@ mod tests {
 
     #[test]
     fn prefixes_that_would_mix_stores_up_are_refused() {
-        for prefix in
-            ["a*", "a?", "a[b]", "a\\", "{}:", "ff:flag:", "flag:", "x:override:", "x:time_schedule:"]
-        {
+        let names = ["ff:flag:", "flag:", "x:override:", "x:time_schedule:"];
+        let indexes =
+            ["x:schedules:", "schedules:", "x:overrides:", "x:time_schedules:", "x:rollout_phases:"];
+        let characters = ["a*", "a?", "a[b]", "a\\", "{}:", "a\0:", "a\n", "a\u{7f}", "a\u{85}"];
+        for prefix in names.into_iter().chain(indexes).chain(characters).chain(["x:probe:"]) {
             assert_eq!(Keyspace::new(prefix).unwrap_err().kind(), ErrorKind::Invalid, "{prefix}");
         }
-        for prefix in ["", "feature_flags:", "feature_flag:", "ff:x:", "{ff}:", "a-b^c", "a b"] {
+        for prefix in
+            ["", "feature_flags:", "feature_flag:", "ff:x:", "{ff}:", "a-b^c", "a b", "my:flags:", "ü:"]
+        {
             assert!(Keyspace::new(prefix).is_ok(), "{prefix}");
         }
     }

@@ -24,9 +24,18 @@
 //!
 //! # What it needs
 //!
-//! Redis 6.2 or Valkey 7.2, standalone. An ACL user needs the keys and commands of [`RedisBuilder::open`]. The store keeps
+//! Redis 6.2 or Valkey 7.2, standalone. The store keeps
 //! working without keyspace notifications, modules or any setting of the server; a server that evicts keys
 //! (`maxmemory-policy` other than `noeviction`) may evict flags, and [`health`](flags_core::Storage::health) says so.
+//!
+//! An ACL user needs no more than this; opening names what is missing:
+//!
+//! ```text
+//! ACL SETUSER app on >password ~feature_flags:* -@all +eval +evalsha +time +get +mget +set +del +pttl +type +sadd +srem +smembers +scard +sscan +zadd +zrem +zcard +zscan +zrangebyscore +zremrangebyscore +hget +hset +hsetnx +hdel +scan
+//! ```
+//!
+//! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
+//! server, and `+sort ~*` makes listings one round trip; without it they go by cursor.
 //!
 //! # Module map
 //!

@@ -16,7 +16,8 @@ const PREFIX: &str = "feature_flags:";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Foreign {
-    /// They may: their overrides, which are in no index, are found by scanning the keys.
+    /// They may: their overrides, which are in no index, are found by scanning the keys, all that the database has. Listings of overrides
+    /// and deletes of flags take about a second for every few million, whoever's they are.
     #[default]
     Scan,
     /// They do not: the indexes are complete, and listings and deletes of flags need no scan.
@@ -104,9 +105,9 @@ impl RedisBuilder {
 
     /// What every key begins with; `feature_flags:` unless said otherwise, as in the origin.
     ///
-    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash or an empty hash tag `{}`, that is longer than
-    /// 255 bytes, or whose last part is the name of a kind of record (`ff:flag:`): its keys would lie among the records of the
-    /// store under `ff:`. An empty prefix is allowed, and wants a database of its own.
+    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash, a control character or an empty
+    /// hash tag `{}`, that is longer than 255 bytes, or whose last part is the name of a kind of record or of its indexes by flag
+    /// (`ff:flag:`, `ff:schedules:`): its keys would lie among those of the store under `ff:`. An empty prefix is allowed, and wants a database of its own.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.options.prefix = prefix.into();
         self
@@ -143,7 +144,8 @@ impl RedisBuilder {
         self
     }
 
-    /// How long a whole call may take, connecting and all round trips included; of a listing, each item. 2 s unless said otherwise.
+    /// How long a whole call may take, connecting and all round trips included; of a listing, and of the
+    /// scan that comes before deleting a flag under [`Foreign::Scan`], each page. 2 s unless said otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self
@@ -158,12 +160,35 @@ impl RedisBuilder {
     /// `Invalid` for options that cannot be, `Unavailable` when the server cannot be reached, `Denied`
     /// when it refuses the user or a command, which the error names.
     pub async fn open(self) -> Result<RedisStorage> {
-        if self.options.deadline.is_zero() {
-            return Err(
-                Error::new(ErrorKind::Invalid, "a deadline of zero leaves no time").with_field("deadline")
-            );
+        for (field, timeout) in [
+            ("connect_timeout", self.options.connect_timeout),
+            ("command_timeout", self.options.command_timeout),
+            ("deadline", self.options.deadline),
+        ] {
+            if timeout.is_zero() {
+                return Err(Error::new(ErrorKind::Invalid, "zero leaves no time").with_field(field));
+            }
         }
         let keyspace = Keyspace::new(self.options.prefix.clone())?;
         RedisStorage::open_with(self.options, keyspace).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_time_at_all_is_refused_before_anything_is_sent() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let builder = || RedisStorage::builder("redis://127.0.0.1:1").unwrap();
+        for (builder, field) in [
+            (builder().connect_timeout(Duration::ZERO), "connect_timeout"),
+            (builder().command_timeout(Duration::ZERO), "command_timeout"),
+            (builder().deadline(Duration::ZERO), "deadline"),
+        ] {
+            let error = runtime.block_on(builder.open()).unwrap_err();
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some(field)));
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Store URLs.
 
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,14 +11,30 @@ use url::Url;
 
 use crate::options::{Address, Foreign, Options, Secret};
 
-fn invalid(reason: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
     // Never with the URL itself: it may hold a password.
     Error::new(ErrorKind::Invalid, reason).with_field("url")
 }
 
-/// Reads a URL into options. No error repeats any part of it but a parameter's name.
+/// What a `?`, `#` or `/` of a password does to the URL around it.
+const ENCODE: &str = "percent-encode the password: %3F for ?, %23 for #, %2F for /, %40 for @";
+
+/// Reads a URL into options. No error repeats any part of it but the name of a parameter that looks like one.
 pub(crate) fn parse(text: &str) -> Result<Options> {
-    let url = Url::parse(text).map_err(|e| invalid("the URL cannot be read").with_source(e))?;
+    let text = with_host(text);
+    let url = Url::parse(&text).map_err(|e| {
+        invalid(format!("the URL cannot be read; if it holds a password, {ENCODE}")).with_source(e)
+    })?;
+    // What follows may be the rest of a password, and the host and port a user and its beginning.
+    if url.fragment().is_some() {
+        return Err(invalid(format!("the URL holds a #; {ENCODE}")));
+    }
+    if url.query().is_some_and(|query| query.contains('@')) {
+        return Err(invalid(format!("the URL holds an @ after its ?; {ENCODE}, in parameters too")));
+    }
+    if url.cannot_be_a_base() {
+        return Err(invalid("two slashes are missing after the scheme; write redis://host:6379"));
+    }
     let mut options = match url.scheme() {
         "redis" => Options::new(tcp(&url, false)?),
         "rediss" => Options::new(tcp(&url, true)?),
@@ -28,18 +46,32 @@ pub(crate) fn parse(text: &str) -> Result<Options> {
         }
     };
     if !url.username().is_empty() {
+        if url.password().is_none() {
+            return Err(invalid(
+                "the URL names a user without a password; write redis://user:password@host, or give both to \
+                 RedisBuilder::credentials",
+            ));
+        }
         options.username = Some(decode(url.username())?);
     }
     if let Some(password) = url.password() {
         options.password = Some(Secret::new(decode(password)?));
     }
+    let mut named = HashSet::new();
     if let (Address::Tcp { .. }, Some(db)) = (&options.address, url.path().strip_prefix('/'))
         && !db.is_empty()
     {
+        if db.contains('@') {
+            return Err(invalid(format!("the URL holds an @ after a slash; {ENCODE}")));
+        }
         options.db = database(db)?;
+        named.insert("db".to_owned());
     }
     for (name, value) in url.query_pairs() {
         parameter(&mut options, &name, &value)?;
+        if !named.insert(name.clone().into_owned()) {
+            return Err(invalid(format!("the URL says {name} twice; leave one out")));
+        }
     }
     Ok(options)
 }
@@ -65,14 +97,28 @@ fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
             options.ca = Some(pem);
         }
         _ => {
-            let name: String = name.chars().take(40).collect();
+            // Anything else may be the rest of a password.
+            let plain = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+            let name = if plain { format!("{name:?}") } else { "of that name".to_owned() };
             return Err(invalid(format!(
-                "there is no parameter {name:?}; there are prefix, foreign, db, connect_timeout_ms, \
+                "there is no parameter {name}; there are prefix, foreign, db, connect_timeout_ms, \
                  command_timeout_ms, deadline_ms and ca_file"
             )));
         }
     }
     Ok(())
+}
+
+/// The URL parser wants a host after credentials, which a socket has none of: `redis+unix://:password@/path`.
+fn with_host(text: &str) -> Cow<'_, str> {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?))) {
+        Some((scheme, (credentials, path)))
+            if scheme.eq_ignore_ascii_case("redis+unix") && credentials.ends_with('@') =>
+        {
+            Cow::Owned(format!("{scheme}://{credentials}localhost/{path}"))
+        }
+        _ => Cow::Borrowed(text),
+    }
 }
 
 fn tcp(url: &Url, tls: bool) -> Result<Address> {
@@ -83,7 +129,7 @@ fn tcp(url: &Url, tls: bool) -> Result<Address> {
 }
 
 fn unix(url: &Url) -> Result<Address> {
-    if url.host_str().is_some_and(|host| !host.is_empty()) {
+    if url.host_str().is_some_and(|host| !matches!(host, "" | "localhost")) || url.port().is_some() {
         return Err(invalid("a socket's URL has three slashes: redis+unix:///path/to/socket"));
     }
     match decode(url.path())? {
@@ -129,6 +175,16 @@ mod tests {
 
         let options = parse("redis+unix:///run/my%20redis.sock?db=2").unwrap();
         assert_eq!((options.address, options.db), (Address::Unix("/run/my redis.sock".into()), 2));
+        for text in [
+            "redis+unix://app:p%40ss@/run/s",
+            "redis+unix://app:p%40ss@localhost/run/s?prefix=",
+            "redis+unix:///run/s",
+        ] {
+            let options = parse(text).unwrap();
+            assert_eq!(options.address, Address::Unix("/run/s".into()), "{text}");
+            let password = options.password.as_ref().map(Secret::reveal);
+            assert_eq!(password, text.contains("app").then_some("p@ss"), "{text}");
+        }
         let options = parse("rediss://cache.example").unwrap();
         assert_eq!(options.address, Address::Tcp { host: "cache.example".into(), port: 6379, tls: true });
     }
@@ -144,10 +200,29 @@ mod tests {
             "redis://:secret@host?deadline_ms=0",
             "redis+unix://secret/x",
             "redis+unix://",
+            // A password that nobody encoded is never a parameter, a database or ignored.
+            "redis://app:?secret@host:6379",
+            "redis://app:1?secret@host",
+            "redis://app:1?prefix=secret@host",
+            "redis://app:12#secret@127.0.0.1",
+            "redis://app:1/secret@host",
+            "redis://host#secret",
+            "redis://host?Secret1=x",
+            "redis:secret",
+            "redis+unix://:secret@host/x",
+            "redis+unix://:se/secret@/x",
+            // What is said twice, or half.
+            "redis://secret@host",
+            "redis+unix://secret@/x",
+            "redis://host?prefix=secret&prefix=b",
+            "redis://host/3?db=4",
         ] {
             let error = parse(text).unwrap_err();
             assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
             assert!(!format!("{error:?}").contains("secret"), "{text}: {error:?}");
+        }
+        for text in ["redis://app:12#secret@h", "redis://app:?secret@h", "redis://app:1/secret@h"] {
+            assert!(parse(text).unwrap_err().to_string().contains("percent-encode the password"), "{text}");
         }
         assert!(parse("redis://h?timeout=1").unwrap_err().to_string().contains("\"timeout\""));
     }

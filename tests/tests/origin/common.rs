@@ -11,7 +11,7 @@ use flags_core::{
 };
 use flags_redis::RedisStorage;
 use flags_tests::origin::{Origin, Raised};
-use flags_tests::server::{Shared, unique_prefix};
+use flags_tests::server::{Shared, patient, raw, unique_prefix};
 use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
@@ -31,8 +31,8 @@ impl Pair {
         let server = Shared::get()?;
         let prefix = unique_prefix();
         let theirs = Origin::start(&server.url(), &prefix)?;
-        let storage = Arc::new(RedisStorage::builder(&server.url())?.prefix(&prefix).open().await?);
-        let raw = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+        let storage = Arc::new(patient(&server.url())?.prefix(&prefix).open().await?);
+        let raw = raw(&server.url()).await?;
         let ours = FlagStore::new(storage.clone());
         Ok(Self { _server: server, prefix, storage, ours, theirs, raw })
     }

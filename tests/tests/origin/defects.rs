@@ -7,10 +7,9 @@ use flags_core::storage::Query;
 use flags_core::{
     EntityType, ErrorKind, Flag, FlagStore, Key, Kind, Override, Record, Storage as _, TimeSchedule,
 };
-use flags_redis::RedisStorage;
 use flags_tests::origin::Origin;
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, unique_prefix};
+use flags_tests::server::{Server, patient, raw, unique_prefix};
 use serde_json::{Value, json};
 
 use crate::common::{Pair, USERS, family, flag, flag_key, head, names, raised, schedule, snapshot, user};
@@ -198,7 +197,7 @@ async fn many_reads_where_one_would_do() -> Result<()> {
     const SCHEDULES: usize = 10;
     let server = Server::start(&[])?;
     let (proxy, prefix) = (Proxy::to(server.port()).await?, unique_prefix());
-    let storage = std::sync::Arc::new(RedisStorage::builder(&proxy.url())?.prefix(&prefix).open().await?);
+    let storage = std::sync::Arc::new(patient(&proxy.url())?.prefix(&prefix).open().await?);
     let ours = FlagStore::new(storage.clone());
     let owner = ours.create_flag(flag("a")).await?.into_value();
     for n in 0..SCHEDULES {
@@ -243,7 +242,7 @@ async fn many_reads_where_one_would_do() -> Result<()> {
 async fn a_write_that_is_cut_off_half_way() -> Result<()> {
     let server = Server::start(&[])?;
     let prefix = unique_prefix();
-    let raw = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
+    let raw = raw(&server.url()).await?;
     let mut acl = redis::cmd("ACL");
     acl.arg(&["SETUSER", "half", "on", ">secret", "~*", "+@all", "-sadd"]);
     let _: () = acl.query_async(&mut raw.clone()).await?;
@@ -254,7 +253,7 @@ async fn a_write_that_is_cut_off_half_way() -> Result<()> {
     assert_eq!(snapshot(&raw, &prefix).await?.into_keys().collect::<Vec<_>>(), ["flag:a"]);
 
     // We do not begin what could not be ended.
-    let error = RedisStorage::builder(&url)?.prefix(format!("{prefix}ours:")).open().await.unwrap_err();
+    let error = patient(&url)?.prefix(format!("{prefix}ours:")).open().await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Denied);
     let left = snapshot(&raw, &prefix).await?;
     assert!(left.into_keys().all(|key| key == "flag:a" || key == "ours:meta"));

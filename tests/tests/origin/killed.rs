@@ -7,8 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, ensure};
 use flags_core::Storage as _;
 use flags_core::storage::{Batch, Expect};
-use flags_redis::RedisStorage;
-use flags_tests::server::{Shared, unique_prefix};
+use flags_tests::server::{Shared, patient, raw, unique_prefix};
 use flags_tests::steps::{counter, number, records};
 
 use crate::common::snapshot;
@@ -51,8 +50,8 @@ fn live_and_die(url: &str, prefix: &str, life: Duration) -> Result<Option<u64>> 
 async fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new_one() -> Result<()> {
     let server = Shared::get()?;
     let (prefix, scratch) = (unique_prefix(), unique_prefix());
-    let raw = redis::Client::open(server.url())?.get_multiplexed_async_connection().await?;
-    let storage = RedisStorage::builder(&server.url())?.prefix(&prefix).open().await?;
+    let raw = raw(&server.url()).await?;
+    let storage = patient(&server.url())?.prefix(&prefix).open().await?;
     let (mut known, mut mid_commit, mut cut_short) = (0, 0, 0);
     for _ in 0..KILLS {
         let life = Duration::from_micros(fastrand::u64(..LIFE.as_micros() as u64));
@@ -77,7 +76,7 @@ async fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new_one() -> 
         known = later;
 
         // A store that was brought to this state at one stroke holds the same, key by key.
-        let clean = RedisStorage::builder(&server.url())?.prefix(&scratch).open().await?;
+        let clean = patient(&server.url())?.prefix(&scratch).open().await?;
         let all =
             records(n).into_iter().fold(Batch::new(), |batch, record| batch.put(record, Expect::Absent));
         clean.commit(all).await?;

@@ -5,7 +5,7 @@ use flags_core::storage::{Batch, Expect, Op, Query};
 use flags_core::{Alias, FlagKey, Key, Kind, Record, Storage as _};
 use flags_redis::{Foreign, RedisStorage};
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, unique_prefix};
+use flags_tests::server::{Server, patient, unique_prefix};
 
 use crate::common::{change, flag, get, listed, put, raw, user};
 
@@ -21,14 +21,14 @@ impl Counted {
         let server = Server::start(&[])?;
         let proxy = Proxy::to(server.port()).await?;
         let prefix = unique_prefix();
-        let store = RedisStorage::builder(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
+        let store = patient(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
         proxy.take();
         Ok(Self { server, proxy, prefix, store })
     }
 
     /// A handle that has seen nothing.
     async fn cold(&self) -> Result<RedisStorage> {
-        let builder = RedisStorage::builder(&self.proxy.url())?.prefix(&self.prefix);
+        let builder = patient(&self.proxy.url())?.prefix(&self.prefix);
         let store = builder.foreign(Foreign::Index).open().await?;
         self.proxy.take();
         Ok(store)
@@ -84,6 +84,32 @@ async fn an_override_costs_one_two_or_three() -> Result<()> {
     assert_eq!(c.proxy.take(), 3, "not yet adopted");
     put(&c.cold().await?, user(foreign.id, "y")).await?;
     assert_eq!(c.proxy.take(), 2, "adopted");
+    Ok(())
+}
+
+#[tokio::test]
+async fn overrides_cost_the_same_however_many() -> Result<()> {
+    let c = Counted::new(Foreign::Index).await?;
+    for n in [1, 10, 1_000] {
+        let owner = flag(&format!("f{n}"));
+        let over = |i: usize| user(owner.id, &i.to_string());
+        put(&c.store, owner.clone()).await?;
+        c.proxy.take();
+        c.store.commit((0..n).map(|i| Op::Put(over(i).into(), Expect::Any)).collect()).await?;
+        assert_eq!(c.proxy.take(), 1, "commit of {n}");
+        let cold = c.cold().await?;
+        cold.commit((0..n).map(|i| Op::Put(over(i).into(), Expect::Present)).collect()).await?;
+        assert_eq!(c.proxy.take(), 2, "commit of {n} by a handle that does not know the flag");
+        let keys: Vec<Key> = (0..n).map(|i| Record::from(over(i)).key()).collect();
+        assert!(c.store.get(&keys).await?.into_iter().all(|found| matches!(found, Ok(Some(_)))));
+        assert_eq!(c.proxy.take(), 1, "get of {n}");
+        assert_eq!(listed(&c.store, Query::Owned(Kind::Override, owner.id)).await?.len(), n);
+        assert_eq!(c.proxy.take(), 1, "listing of {n}");
+        c.store.commit(Batch::new().delete(Record::from(owner.clone()).key(), Expect::Present)).await?;
+        assert_eq!(c.proxy.take(), 3, "deleting a flag with {n}");
+        assert!(listed(&c.store, Query::All(Kind::Override)).await?.is_empty());
+        c.proxy.take();
+    }
     Ok(())
 }
 

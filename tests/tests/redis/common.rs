@@ -7,7 +7,8 @@ use flags_core::{
     Storage,
 };
 use flags_redis::{Foreign, RedisStorage};
-use flags_tests::server::{Shared, unique_prefix};
+pub(crate) use flags_tests::server::raw;
+use flags_tests::server::{Shared, patient, unique_prefix};
 use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
 
@@ -25,18 +26,18 @@ impl Fixture {
 
     pub(crate) async fn with_prefix(prefix: String) -> Result<Self> {
         let server = Shared::get()?;
-        let store = RedisStorage::builder(&server.url())?.prefix(&prefix).open().await?;
+        let store = patient(&server.url())?.prefix(&prefix).open().await?;
         let raw = raw(&server.url()).await?;
         Ok(Self { server, prefix, store, raw })
     }
 
     /// Another handle on the same store.
     pub(crate) async fn another(&self) -> Result<RedisStorage> {
-        Ok(RedisStorage::builder(&self.server.url())?.prefix(&self.prefix).open().await?)
+        Ok(patient(&self.server.url())?.prefix(&self.prefix).open().await?)
     }
 
     pub(crate) async fn indexed(&self) -> Result<RedisStorage> {
-        let builder = RedisStorage::builder(&self.server.url())?.prefix(&self.prefix);
+        let builder = patient(&self.server.url())?.prefix(&self.prefix);
         Ok(builder.foreign(Foreign::Index).open().await?)
     }
 
@@ -60,10 +61,6 @@ impl Fixture {
         own.sort();
         Ok(own)
     }
-}
-
-pub(crate) async fn raw(url: &str) -> Result<MultiplexedConnection> {
-    Ok(redis::Client::open(url)?.get_multiplexed_async_connection().await?)
 }
 
 pub(crate) fn flag(key: &str) -> Flag {

@@ -1,11 +1,8 @@
 //! TLS, in a process where nobody has installed a crypto provider.
 
-use std::net::TcpListener;
-
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use flags_core::ErrorKind;
-use flags_redis::RedisStorage;
-use flags_tests::server::Server;
+use flags_tests::server::{Server, patient, unused_port};
 
 use crate::common::{flag, get, put};
 
@@ -23,35 +20,39 @@ fn secure() -> Result<Option<Secure>> {
     let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
     std::fs::write(&cert, issued.cert.pem())?;
     std::fs::write(&key, issued.signing_key.serialize_pem())?;
-    let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port().to_string();
     let (cert, key) = (cert.display().to_string(), key.display().to_string());
-    let mut args = vec!["--tls-port", &port, "--tls-cert-file", &cert, "--tls-key-file", &key];
-    args.extend(["--tls-ca-cert-file", &cert, "--tls-auth-clients", "no"]);
-    let Ok(server) = Server::start(&args) else {
+    let args = || {
+        let port = unused_port()?.to_string();
+        let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &cert];
+        let args = ["--tls-auth-clients", "no", "--tls-port", &port];
+        Ok(files.into_iter().chain(args).map(str::to_owned).collect())
+    };
+    let Ok(server) = Server::start_with(args) else {
         // A server that does not start at all fails here.
         Server::start(&[])?;
         println!("skipped: this server was built without TLS");
         return Ok(None);
     };
-    let url = format!("rediss://localhost:{port}?connect_timeout_ms=1000&ca_file={cert}");
+    let port = server.arg("--tls-port").context("a port")?;
+    let url = format!("rediss://localhost:{port}?db=0&ca_file={cert}");
     Ok(Some(Secure { _server: server, _dir: dir, url, ca: issued.cert.pem() }))
 }
 
 #[tokio::test]
 async fn a_store_behind_tls_opens_without_a_crypto_provider_of_the_process() -> Result<()> {
     let Some(secure) = secure()? else { return Ok(()) };
-    let store = RedisStorage::connect(&secure.url).await?;
+    let store = patient(&secure.url)?.open().await?;
     put(&store, flag("a")).await?;
     assert!(get(&store, &flags_core::Key::Flag(flag("a").key)).await?.is_some());
 
     let (plain, _) = secure.url.split_once("&ca_file").expect("a parameter");
-    assert!(RedisStorage::builder(plain)?.ca_certificates(secure.ca.clone()).open().await.is_ok());
+    assert!(patient(plain)?.ca_certificates(secure.ca.clone()).open().await.is_ok());
     // Whom nobody vouches for is not trusted, and a host of another name neither.
     for url in [plain.to_owned(), secure.url.replace("localhost", "127.0.0.1")] {
-        let error = RedisStorage::connect(&url).await.unwrap_err();
+        let error = patient(&url)?.open().await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
     }
-    let nonsense = RedisStorage::builder(plain)?.ca_certificates("nonsense").open().await;
+    let nonsense = patient(plain)?.ca_certificates("nonsense").open().await;
     assert_eq!(nonsense.unwrap_err().kind(), ErrorKind::Invalid);
     Ok(())
 }

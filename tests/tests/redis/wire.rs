@@ -2,7 +2,9 @@
 
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Query};
-use flags_core::{ErrorKind, FlagKey, Key, Kind, Segment, SegmentName, Storage as _, TimeSchedule};
+use flags_core::{
+    ErrorKind, FlagKey, Key, Kind, Segment, SegmentName, Storage as _, TimeOfDay, TimeSchedule,
+};
 
 use crate::common::{Fixture, change, flag, get, list, listed, phase, put, user};
 
@@ -83,6 +85,60 @@ async fn a_key_of_another_type_stops_a_commit_before_its_first_write() -> Result
     let _: () = f.raw(&["RPUSH", "P flag:list", "x"]).await?;
     let error = put(&f.store, flag("list")).await.unwrap_err();
     assert_eq!(error.key().map(ToString::to_string).as_deref(), Some("flag:list"));
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_index_of_another_type_is_written_to() -> Result<()> {
+    let f = Fixture::new().await?;
+    let owner = flag("owner");
+    let id = owner.id;
+    put(&f.store, owner.clone()).await?;
+    let window = || TimeSchedule::new(id, "nights", TimeOfDay::MIDNIGHT, TimeOfDay::LAST_MINUTE);
+    let everything = || {
+        let segment = Segment::new(SegmentName::new("beta").expect("a name"));
+        Batch::new()
+            .put(flag("new"), Expect::Any)
+            .put(user(id, "x"), Expect::Any)
+            .put(change(id), Expect::Any)
+            .put(window(), Expect::Any)
+            .put(phase(id), Expect::Any)
+            .put(segment, Expect::Any)
+    };
+    let mut indexes: Vec<String> =
+        ["flags", "ids", "overrides", "schedules", "time_schedules", "rollout_phases", "segments"]
+            .into_iter()
+            .map(str::to_owned)
+            .collect();
+    indexes.push("segment_names".to_owned());
+    for kind in ["overrides", "schedules", "time_schedules", "rollout_phases"] {
+        indexes.push(format!("{kind}:flag:{id}"));
+    }
+    for index in indexes {
+        // What is there is put aside, and a list takes its place.
+        let name = format!("P {index}");
+        let moved = f.raw::<()>(&["RENAME", &name, "P aside"]).await.is_ok();
+        let _: () = f.raw(&["RPUSH", &name, "x"]).await?;
+        let before = f.keys().await?;
+        let error = f.store.commit(everything()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Corrupt, "{index}: {error}");
+        assert!(error.to_string().contains(&format!("{index}\"")), "{index}: {error}");
+        assert_eq!(f.keys().await?, before, "{index}");
+        assert_eq!(f.raw::<Vec<String>>(&["LRANGE", &name, "0", "-1"]).await?, ["x"], "{index}");
+        let _: () = f.raw(&["DEL", &name]).await?;
+        if moved {
+            let _: () = f.raw(&["RENAME", "P aside", &name]).await?;
+        }
+    }
+    f.store.commit(everything()).await?;
+
+    // The marker is written when a store is opened.
+    let _: () = f.raw(&["DEL", "P meta"]).await?;
+    let _: () = f.raw(&["RPUSH", "P meta", "x"]).await?;
+    let error = f.another().await.unwrap_err();
+    let error = error.downcast::<flags_core::Error>()?;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    assert!(error.to_string().contains("another type"), "{error}");
     Ok(())
 }
 

@@ -10,6 +10,9 @@ use super::RedisStorage;
 use super::source::{Page, Source};
 use crate::options::Foreign;
 
+/// How many characters an error shows of what is no name.
+const SHOWN: usize = 64;
+
 /// What a listing has yet to read, and what it has read and not yet yielded.
 pub(super) struct Listing<'a> {
     pub(super) store: &'a RedisStorage,
@@ -82,6 +85,7 @@ impl<'a> Listing<'a> {
                 return Ok(None);
             };
             let page = source.read(self.store).await?;
+            self.store.paged(false);
             self.sources.pop_front();
             self.take(page);
         }
@@ -122,15 +126,9 @@ impl<'a> Listing<'a> {
     }
 
     fn add_nameless(&mut self, member: Vec<u8>) {
-        let shown: String =
-            String::from_utf8_lossy(&member).chars().take(60).flat_map(char::escape_debug).collect();
-        if !matches!(self.query, Query::Alias(_)) && self.nameless.insert(member) {
-            self.ready.push_back(Err(Error::new(
-                ErrorKind::Corrupt,
-                format!(
-                    "an index names a record by what is no name, beginning \"{shown}\"; remove it from the index"
-                ),
-            )));
+        if !matches!(self.query, Query::Alias(_)) && !self.nameless.contains(&member) {
+            self.ready.push_back(Err(stray(&member)));
+            self.nameless.insert(member);
         }
     }
 
@@ -146,6 +144,18 @@ impl<'a> Listing<'a> {
         }
         self.seen.insert(key);
     }
+}
+
+/// A record of another writer, under what is no name here: too long, or not text.
+fn stray(name: &[u8]) -> Error {
+    let text = String::from_utf8_lossy(name);
+    let mut shown: String = text.chars().take(SHOWN).flat_map(char::escape_debug).collect();
+    if text.chars().count() > SHOWN {
+        shown.push('…');
+    }
+    let reason =
+        format!("an index names a record \"{shown}\", which is no name; rename or remove the record");
+    Error::new(ErrorKind::Corrupt, reason)
 }
 
 fn sources(store: &RedisStorage, query: &Query) -> VecDeque<Source> {

@@ -11,10 +11,12 @@ mod open;
 mod plan;
 mod source;
 
+use std::cell::Cell;
 use std::future::Future;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use flags_core::storage::{Batch, BoxStream, Change, Descriptor, Effect, Health, Query, Stored};
@@ -28,12 +30,25 @@ use crate::reply::{Command, Reply};
 use crate::url;
 use known::Known;
 
+tokio::task_local! {
+    /// The time of the call that is being polled.
+    static CLOCK: Cell<Clock>;
+}
+
+/// When the deadline of a call begins, which each page of a long read puts off.
+#[derive(Debug, Clone, Copy)]
+struct Clock {
+    begun: Instant,
+    /// The call is scanning the keys of the server.
+    scans: bool,
+}
+
 /// A store in Redis or Valkey.
 ///
 /// Reads see what another program stored under a record's key as that record's value; a key of another type (a list, say)
 /// reads as absent, and a commit that names it is refused before anything is written.
 ///
-/// Every method ends within the [deadline](RedisBuilder::deadline), and may be dropped at any time: commands that were
+/// Every method ends within the [deadline](RedisBuilder::deadline), of which a long read has one for each page, and may be dropped at any time: commands that were
 /// sent run to their end on the server, and their answers are discarded.
 #[derive(Debug)]
 pub struct RedisStorage {
@@ -82,10 +97,30 @@ impl RedisStorage {
 
     /// Ends a call at the deadline. `handed` is up while a connection has a commit that is not answered.
     async fn within<T>(&self, handed: &AtomicBool, call: impl Future<Output = Result<T>>) -> Result<T> {
-        match tokio::time::timeout(self.deadline, call).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(past_deadline(self.deadline, handed.load(Ordering::Acquire))),
-        }
+        let clock = Clock { begun: Instant::now(), scans: false };
+        let timed = async {
+            let mut call = pin!(call);
+            loop {
+                let clock = CLOCK.with(Cell::get);
+                let left = self.deadline.saturating_sub(clock.begun.elapsed());
+                match tokio::time::timeout(left, &mut call).await {
+                    Ok(outcome) => return outcome,
+                    // A page was read meanwhile, and the time begins with it.
+                    Err(_) if CLOCK.with(Cell::get).begun > clock.begun => {}
+                    Err(_) => {
+                        let handed = handed.load(Ordering::Acquire);
+                        return Err(past_deadline(self.deadline, handed, CLOCK.with(Cell::get).scans));
+                    }
+                }
+            }
+        };
+        CLOCK.scope(Cell::new(clock), timed).await
+    }
+
+    /// A page of many was read: what comes next has the whole deadline again.
+    fn paged(&self, scans: bool) {
+        // Outside of a call there is no deadline.
+        let _ = CLOCK.try_with(|clock| clock.set(Clock { begun: Instant::now(), scans }));
     }
 
     async fn reading<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {

@@ -47,6 +47,8 @@ impl RedisStorage {
             ("SMEMBERS", Command::new("SMEMBERS").arg(scratch[1].as_str())),
             ("ZSCAN", Command::new("ZSCAN").arg(scratch[2].as_str()).arg("0")),
             ("ZRANGEBYSCORE", Command::new("ZRANGEBYSCORE").arg(scratch[2].as_str()).args(["0", "1"])),
+            ("SCARD", Command::new("SCARD").arg(scratch[1].as_str())),
+            ("ZCARD", Command::new("ZCARD").arg(scratch[2].as_str())),
             ("HGET", Command::new("HGET").arg(scratch[3].as_str()).arg("a")),
             ("HSETNX", Command::new("HSETNX").arg(marker).args(["format", "1"])),
             ("SCAN", Command::new("SCAN").args(["0", "COUNT", "1"])),

@@ -17,6 +17,8 @@ use crate::reply::{Command, Reply, Useless};
 const SORTED: i64 = 10_000;
 /// How many keys one page asks for.
 const PAGE: usize = 500;
+/// How many keys of the server one page of a scan looks at: a few milliseconds of its time.
+const SCANNED: &str = "10000";
 
 #[derive(Debug, Clone)]
 pub(super) enum Source {
@@ -36,10 +38,13 @@ pub(super) enum Source {
     Nameless { kind: Kind, members: Vec<Vec<u8>> },
 }
 
-/// What was read: values by key, or by the member that is none, and what to read next.
+/// The record that a member of an index names, or the member where it is no name.
+type Named = Result<Key, Vec<u8>>;
+
+/// What was read: values by what named them, and what to read next.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) records: Vec<(Result<Key, Vec<u8>>, Vec<u8>)>,
+    pub(super) records: Vec<(Named, Vec<u8>)>,
     pub(super) now: Option<Timestamp>,
     pub(super) then: Vec<Source>,
 }
@@ -127,32 +132,20 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>)
     let (cursor, items) = one(store.read(&[command]).await?).cursor().map_err(from_useless)?;
     // ZSCAN gives each member with its score.
     let step = if kind == Kind::Override { 2 } else { 1 };
-    let (mut keys, mut members) = (Vec::with_capacity(items.len()), Vec::new());
-    for member in items.into_iter().step_by(step) {
-        match named(kind, member.bytes().map_err(from_useless)?) {
-            Ok(key) => keys.push(key),
-            Err(member) => members.push(member),
-        }
-    }
-    let mut then = by_page(&keys);
-    if !members.is_empty() {
-        then.push(Source::Nameless { kind, members });
-    }
+    let mut then = by_name(kind, items.into_iter().step_by(step))?;
     if cursor != b"0" {
         then.push(Source::Paged { index, kind, cursor });
     }
     Ok(Page::then(then))
 }
 
-fn named(kind: Kind, member: Vec<u8>) -> Result<Key, Vec<u8>> {
+fn named(kind: Kind, member: Vec<u8>) -> Named {
     Keyspace::parse_member(kind, &member).ok_or(member)
 }
 
 /// Those of the members under which there is something: an index may name what was deleted.
 async fn nameless(store: &RedisStorage, kind: Kind, members: Vec<Vec<u8>>) -> Result<Page> {
-    let namespace = store.keyspace.sort_pattern(kind);
-    let namespace = namespace.trim_end_matches('*').as_bytes();
-    let keys = members.iter().map(|member| [namespace, member.as_slice()].concat());
+    let keys = members.iter().map(|member| store.keyspace.named(kind, member));
     let values = one(store.read(&[Command::new("MGET").args(keys)]).await?).list().map_err(from_useless)?;
     let mut records = Vec::new();
     for (member, value) in members.into_iter().zip(values) {
@@ -173,16 +166,13 @@ async fn phases(store: &RedisStorage) -> Result<Page> {
             commands.push(Command::new("SMEMBERS").arg(index));
         }
     }
-    let mut keys = Vec::new();
+    let mut members = Vec::new();
     for commands in commands.chunks(PAGE) {
         for reply in store.read(commands).await? {
-            for member in reply.list().map_err(from_useless)? {
-                let member = member.bytes().map_err(from_useless)?;
-                keys.extend(Keyspace::parse_member(Kind::RolloutPhase, &member));
-            }
+            members.extend(reply.list().map_err(from_useless)?);
         }
     }
-    Ok(Page::then(by_page(&keys)))
+    Ok(Page::then(by_name(Kind::RolloutPhase, members)?))
 }
 
 /// The record that the hash names comes first; where that is another by now, or none, the others are read
@@ -223,7 +213,9 @@ impl RedisStorage {
             .arg(cursor)
             .arg("MATCH")
             .arg(self.keyspace.override_pattern(owner))
-            .args(["COUNT", "1000"]);
+            .args(["COUNT", SCANNED]);
+        // However many keys there are, each page has the deadline to itself.
+        self.paged(true);
         let (cursor, items) = one(self.read(&[command]).await?).cursor().map_err(from_useless)?;
         let mut keys = Vec::with_capacity(items.len());
         for item in items {
@@ -236,6 +228,21 @@ impl RedisStorage {
 
 fn by_page(keys: &[Key]) -> Vec<Source> {
     keys.chunks(PAGE).map(|keys| Source::Keys(keys.to_vec())).collect()
+}
+
+/// The records that members of indexes name, and apart from them what is no name.
+fn by_name(kind: Kind, members: impl IntoIterator<Item = Reply>) -> Result<Vec<Source>> {
+    let (mut keys, mut names) = (Vec::new(), Vec::new());
+    for member in members {
+        let member = member.bytes().map_err(from_useless)?;
+        match Keyspace::parse_member(kind, &member) {
+            Some(key) => keys.push(key),
+            None => names.push(member),
+        }
+    }
+    let mut sources = by_page(&keys);
+    sources.extend(names.chunks(PAGE).map(|names| Source::Nameless { kind, members: names.to_vec() }));
+    Ok(sources)
 }
 
 pub(super) fn one(replies: Vec<Reply>) -> Reply {

@@ -71,12 +71,21 @@ impl Dialer {
                 None => failed(error.into()),
             })?;
         let alive = Arc::new(AtomicBool::new(true));
-        let ends = Arc::clone(&alive);
+        let ends = Ends(Arc::clone(&alive));
         let task = tokio::spawn(async move {
+            let _ends = ends;
             driving.await;
-            ends.store(false, Ordering::Release);
         });
         Ok(Link { connection, alive, timeouts: AtomicU32::new(0), task: task.abort_handle() })
+    }
+}
+
+/// Says that the connection is no more when its task ends, also with the runtime that it lives in.
+struct Ends(Arc<AtomicBool>);
+
+impl Drop for Ends {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Release);
     }
 }
 
