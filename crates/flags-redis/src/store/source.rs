@@ -36,10 +36,13 @@ pub(super) enum Source {
     Nameless { kind: Kind, members: Vec<Vec<u8>> },
 }
 
+/// The key that a member of an index is, or the member.
+type Named = Result<Key, Vec<u8>>;
+
 /// What was read: values by key, or by the member that is none, and what to read next.
 #[derive(Debug, Default)]
 pub(super) struct Page {
-    pub(super) records: Vec<(Result<Key, Vec<u8>>, Vec<u8>)>,
+    pub(super) records: Vec<(Named, Vec<u8>)>,
     pub(super) now: Option<Timestamp>,
     pub(super) then: Vec<Source>,
 }
@@ -144,7 +147,7 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>)
     Ok(Page::then(then))
 }
 
-fn named(kind: Kind, member: Vec<u8>) -> Result<Key, Vec<u8>> {
+fn named(kind: Kind, member: Vec<u8>) -> Named {
     Keyspace::parse_member(kind, &member).ok_or(member)
 }
 
