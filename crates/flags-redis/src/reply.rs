@@ -1,30 +1,37 @@
 //! [`Command`] and [`Reply`]: what goes to a server and what comes back, as bytes.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A command with its arguments. `Debug` shows the name alone: arguments hold records.
 #[derive(Clone)]
 pub(crate) struct Command {
-    args: Vec<Vec<u8>>,
+    args: Vec<Arc<Vec<u8>>>,
 }
 
 impl Command {
     pub(crate) fn new(name: &str) -> Self {
-        Self { args: vec![name.into()] }
+        Self { args: vec![Arc::new(name.into())] }
     }
 
     pub(crate) fn arg(mut self, arg: impl Into<Vec<u8>>) -> Self {
-        self.args.push(arg.into());
+        self.args.push(Arc::new(arg.into()));
         self
     }
 
     pub(crate) fn args<A: Into<Vec<u8>>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
-        self.args.extend(args.into_iter().map(Into::into));
+        self.args.extend(args.into_iter().map(|arg| Arc::new(arg.into())));
+        self
+    }
+
+    /// Arguments that are long, and sent more than once.
+    pub(crate) fn shared(mut self, args: &[Arc<Vec<u8>>]) -> Self {
+        self.args.extend(args.iter().cloned());
         self
     }
 
     /// The name, then the arguments.
-    pub(crate) fn parts(&self) -> &[Vec<u8>] {
+    pub(crate) fn parts(&self) -> &[Arc<Vec<u8>>] {
         &self.args
     }
 }

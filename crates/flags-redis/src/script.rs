@@ -1,7 +1,7 @@
 //! The scripts, and how one is run.
 
 use std::fmt::Write as _;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use sha1::{Digest, Sha1};
 
@@ -23,12 +23,12 @@ impl Script {
     }
 
     /// By its text, which the server keeps from then on.
-    pub(crate) fn eval(&self, keys: &[String], args: &[Vec<u8>]) -> Command {
+    pub(crate) fn eval(&self, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
         command("EVAL", self.body, keys, args)
     }
 
     /// By its digest, which the server may have forgotten.
-    pub(crate) fn evalsha(&self, keys: &[String], args: &[Vec<u8>]) -> Command {
+    pub(crate) fn evalsha(&self, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
         command("EVALSHA", &self.digest, keys, args)
     }
 
@@ -38,7 +38,7 @@ impl Script {
         &self,
         driver: &dyn Driver,
         keys: &[String],
-        args: &[Vec<u8>],
+        args: &[Arc<Vec<u8>>],
         access: Access<'_>,
     ) -> Result<Reply, Failure> {
         let answer = driver.send(&[self.evalsha(keys, args)], access).await?.pop();
@@ -52,12 +52,12 @@ impl Script {
     }
 }
 
-fn command(name: &str, script: &str, keys: &[String], args: &[Vec<u8>]) -> Command {
+fn command(name: &str, script: &str, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
     Command::new(name)
         .arg(script)
         .arg(keys.len().to_string())
         .args(keys.iter().map(String::as_str))
-        .args(args.iter().cloned())
+        .shared(args)
 }
 
 /// What `redis.sha1hex` answers.

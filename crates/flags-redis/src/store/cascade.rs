@@ -145,7 +145,7 @@ impl RedisStorage {
                     let batch: Batch =
                         gone.iter().map(|key| Op::Delete(key.clone(), Expect::Absent)).collect();
                     let ops = batch.prepare(limits)?;
-                    match self.commit_prepared(&ops, handed).await {
+                    match self.commit_prepared(&ops, &[], handed).await {
                         Ok(_) => swept.extend(gone.iter().map(member)),
                         Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                         Err(error) => return Err(error),

@@ -1,5 +1,6 @@
 //! Committing: one script, asked again with what it turns out to need.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use flags_core::storage::{Action, Batch, Effect, Limit, Prepared, Revision};
@@ -25,18 +26,24 @@ enum Answer {
 
 impl RedisStorage {
     pub(super) async fn commit_batch(&self, batch: Batch, handed: &AtomicBool) -> Result<Vec<Effect>> {
-        let ops = batch.prepare(self.descriptor.limits())?;
+        let mut ops = batch.prepare(self.descriptor.limits())?;
         if ops.is_empty() {
             return Ok(Vec::new());
         }
-        self.commit_prepared(&ops, handed).await
+        let values = take_values(&mut ops);
+        self.commit_prepared(&ops, &values, handed).await
     }
 
-    pub(super) async fn commit_prepared(&self, ops: &[Prepared], handed: &AtomicBool) -> Result<Vec<Effect>> {
+    pub(super) async fn commit_prepared(
+        &self,
+        ops: &[Prepared],
+        values: &[Arc<Vec<u8>>],
+        handed: &AtomicBool,
+    ) -> Result<Vec<Effect>> {
         self.ask_of_unadopted().await?;
         let mut learned = Learned::new(ops, &self.known, self.descriptor.limits());
         for _ in 0..ROUNDS {
-            let plan = Plan::new(ops, &learned, &self.keyspace);
+            let plan = Plan::new(ops, values, &learned, &self.keyspace);
             let reply = COMMIT
                 .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
                 .await
@@ -91,6 +98,15 @@ impl RedisStorage {
             }
         }
     }
+}
+
+/// The JSON of what is put, out of the operations: a plan refers to it, and nothing copies it.
+fn take_values(ops: &mut [Prepared]) -> Vec<Arc<Vec<u8>>> {
+    let values = ops.iter_mut().filter_map(|op| match &mut op.action {
+        Action::Put { bytes, .. } => Some(Arc::new(std::mem::take(bytes))),
+        _ => None,
+    });
+    values.collect()
 }
 
 fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Result<Answer> {
@@ -226,12 +242,28 @@ mod tests {
     use crate::keyspace::Keyspace;
 
     #[test]
+    fn rounds_share_what_they_put() {
+        let limits = Limits::default();
+        let batch = Batch::new().put(Flag::new(FlagKey::new("a").unwrap()), flags_core::storage::Expect::Any);
+        let mut ops = batch.prepare(&limits).unwrap();
+        let values = take_values(&mut ops);
+        let learned = Learned::new(&ops, &Known::default(), &limits);
+        let keyspace = Keyspace::new("ff:").unwrap();
+        for _ in 0..2 {
+            let plan = Plan::new(&ops, &values, &learned, &keyspace);
+            assert!(Arc::ptr_eq(&plan.args[1], &values[0]));
+            let command = COMMIT.evalsha(&plan.keys, &plan.args);
+            assert!(command.parts().last().is_some_and(|part| Arc::ptr_eq(part, &values[0])));
+        }
+    }
+
+    #[test]
     fn an_answer_that_the_script_never_gives_leaves_it_open_what_happened() {
         let limits = Limits::default();
         let batch = Batch::new().put(Flag::new(FlagKey::new("a").unwrap()), flags_core::storage::Expect::Any);
         let ops = batch.prepare(&limits).unwrap();
         let learned = Learned::new(&ops, &Known::default(), &limits);
-        let plan = Plan::new(&ops, &learned, &Keyspace::new("ff:").unwrap());
+        let plan = Plan::new(&ops, &take_values(&mut ops.clone()), &learned, &Keyspace::new("ff:").unwrap());
         let text = |text: &str| Reply::Bytes(text.into());
         for reply in [
             Reply::Nil,

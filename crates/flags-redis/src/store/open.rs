@@ -1,5 +1,6 @@
 //! Opening: prove that the store can be used, and mark it as initialised.
 
+use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use flags_core::storage::{Capability, Descriptor};
@@ -59,6 +60,7 @@ impl RedisStorage {
         // Running the script on nothing leaves it with the server. Not before the server has taken smaller commands: it
         // hangs up on one of 16 KiB from who has not given the password, instead of asking for it.
         let nothing = br#"{"types":"","ops":[],"ghosts":{},"adopt":[]}"#.to_vec();
+        let nothing = Arc::new(nothing);
         let nothing = std::slice::from_ref(&nothing);
         self.try_each(vec![("EVAL", COMMIT.eval(&[], nothing)), ("EVALSHA", COMMIT.evalsha(&[], nothing))])
             .await

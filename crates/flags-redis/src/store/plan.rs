@@ -1,6 +1,7 @@
 //! [`Plan`]: a batch as the commit script reads it.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use flags_core::storage::{Action, Expect, Prepared};
 use flags_core::{Alias, FlagId, Key, Kind, Record, Timestamp};
@@ -14,7 +15,7 @@ use crate::keyspace::{Keyspace, alias_field, member};
 #[derive(Debug)]
 pub(super) struct Plan {
     pub(super) keys: Vec<String>,
-    pub(super) args: Vec<Vec<u8>>,
+    pub(super) args: Vec<Arc<Vec<u8>>>,
     /// By operation: the Redis key of its record.
     pub(super) records: Vec<String>,
 }
@@ -124,11 +125,17 @@ struct PlanSet {
 }
 
 impl Plan {
-    pub(super) fn new(ops: &[Prepared], learned: &Learned, keyspace: &Keyspace) -> Self {
+    /// `values` are the JSON of what is put, in order: encoded once, however often the commit is asked.
+    pub(super) fn new(
+        ops: &[Prepared],
+        values: &[Arc<Vec<u8>>],
+        learned: &Learned,
+        keyspace: &Keyspace,
+    ) -> Self {
         let mut builder =
             Builder { keyspace, learned, keys: Vec::new(), types: String::new(), at: HashMap::new() };
-        let mut values = Vec::new();
-        let plan_ops = ops.iter().enumerate().map(|(place, op)| builder.op(place, op, &mut values)).collect();
+        let mut puts = 0;
+        let plan_ops = ops.iter().enumerate().map(|(place, op)| builder.op(place, op, &mut puts)).collect();
         let adopt = learned.unadopted.iter().map(|(alias, key)| builder.hint(alias, key)).collect();
         let body = Body {
             types: builder.types,
@@ -138,8 +145,8 @@ impl Plan {
             adopt,
         };
         // A plan of strings and numbers always has a JSON form.
-        let mut args = vec![serde_json::to_vec(&body).unwrap_or_default()];
-        args.append(&mut values);
+        let mut args = vec![Arc::new(serde_json::to_vec(&body).unwrap_or_default())];
+        args.extend(values.iter().cloned());
         let records = ops.iter().map(|op| keyspace.record(&op.key)).collect();
         Self { keys: builder.keys, args, records }
     }
@@ -193,7 +200,7 @@ impl Builder<'_> {
         }
     }
 
-    fn op(&mut self, place: usize, op: &Prepared, values: &mut Vec<Vec<u8>>) -> PlanOp {
+    fn op(&mut self, place: usize, op: &Prepared, puts: &mut usize) -> PlanOp {
         let kind = op.key.kind();
         let (expect, revision) = match &op.expect {
             Expect::Any => ("any", None),
@@ -221,11 +228,11 @@ impl Builder<'_> {
             cascade: None,
         };
         match &op.action {
-            Action::Put { record, bytes } => {
+            Action::Put { record, .. } => {
                 planned.action = "put";
-                values.push(bytes.clone());
+                *puts += 1;
                 // The first argument is the plan.
-                planned.value = Some(values.len() + 1);
+                planned.value = Some(*puts + 1);
                 self.put(place, record, &mut planned);
             }
             Action::Delete => {
