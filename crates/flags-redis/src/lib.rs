@@ -19,7 +19,7 @@
 //!
 //! # URLs
 //!
-//! `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `redis+unix:///path/to/socket?db=0`; the
+//! `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `redis+unix://[user:password@]/path/to/socket?db=0`; the
 //! parameters are listed at [`RedisStorage::builder`].
 //!
 //! # What it needs

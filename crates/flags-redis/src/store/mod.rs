@@ -48,8 +48,8 @@ struct Clock {
 /// Reads see what another program stored under a record's key as that record's value; a key of another type (a list, say)
 /// reads as absent, and a commit that names it is refused before anything is written.
 ///
-/// Every method ends within the [deadline](RedisBuilder::deadline), of which a long read has one for each page, and may be dropped at any time: commands that were
-/// sent run to their end on the server, and their answers are discarded.
+/// Every method ends within the [deadline](RedisBuilder::deadline), which a long read has for each page, and may be dropped at
+/// any time: commands that were sent run to their end on the server, and their answers are discarded.
 #[derive(Debug)]
 pub struct RedisStorage {
     driver: Arc<dyn Driver>,
@@ -65,7 +65,8 @@ pub struct RedisStorage {
 
 impl RedisStorage {
     /// Reads a URL: `redis://[user:password@]host[:port][/db]`, `rediss://...` for TLS,
-    /// `redis+unix:///path/to/socket`. Its parameters:
+    /// `redis+unix://[user:password@]/path/to/socket`; a user only with a password, which is percent-encoded. Its parameters,
+    /// each at most once:
     ///
     /// | parameter | as |
     /// |---|---|
