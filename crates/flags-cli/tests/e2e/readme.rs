@@ -30,6 +30,21 @@ fn every_command_of_the_readme_runs() -> Result<()> {
     Ok(())
 }
 
+#[test]
+fn the_first_command_of_the_readme_runs_as_it_is_written() -> Result<()> {
+    let block = README.split("```sh\n").nth(1).and_then(|rest| rest.split("```").next());
+    let block = block.context("the README begins with a command")?;
+    let said = README.split("```text\n").nth(1).and_then(|rest| rest.split("```").next());
+    // The binary is built already: only cargo's own part is left out.
+    let command = block.strip_prefix("cargo run -p flags-cli --").context("it runs flags by cargo")?;
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("'{FLAGS}'{command}")]);
+    shell.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")).env_remove("FLAGS_STORE");
+    let ran = run(&mut shell, "")?;
+    ensure!(ran.code == Some(0) && Some(ran.stdout.as_str()) == said, "{ran:?} is not what the README shows");
+    Ok(())
+}
+
 /// The README's one edit, found only where there is no jq: the tests need nothing but Rust.
 fn stand_in_for_jq(folder: &Path) -> Result<()> {
     use std::os::unix::fs::PermissionsExt as _;
