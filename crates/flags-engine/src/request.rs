@@ -95,14 +95,17 @@ impl Answer {
 #[must_use]
 pub fn decide_line(line: impl AsRef<[u8]>, now: Timestamp) -> Answer {
     let line = line.as_ref();
+    // What is derived would take a list for the members in their order.
+    let object = line.trim_ascii_start().first() == Some(&b'{');
     match serde_json::from_slice::<Request>(line) {
-        Ok(request) => decide(&request, now),
-        Err(_) => {
+        Ok(request) if object => decide(&request, now),
+        _ => {
             #[derive(Deserialize)]
             struct Default {
                 default: Option<Json>,
             }
-            let default = serde_json::from_slice(line).ok().and_then(|Default { default }| default);
+            let readable = serde_json::from_slice(line).ok().filter(|_| object);
+            let default = readable.and_then(|Default { default }| default);
             failed(default.as_ref(), Reason::Error, ErrorCode::ParseError)
         }
     }

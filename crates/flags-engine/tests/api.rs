@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::process::{Command, Stdio};
 
 use common::{AT, flag_with};
-use flags_core::{Flag, FlagKey, FlagType, Json, Rule};
+use flags_core::{Flag, FlagKey, FlagType, Json, Rule, Timestamp};
 use flags_engine::request::decide_line;
 use flags_engine::{ErrorCode, EvaluationContext, Reason, Ruleset, Semantics};
 use serde_json::{Value, json};
@@ -160,4 +160,14 @@ fn the_example_answers_line_by_line() {
     assert_eq!(run(format!("{good}\n{good}").as_bytes()), (on.repeat(2), Some(0)));
     let mixed = [good.as_bytes(), b"\n\xff\n\n", good.as_bytes(), b"\n"].concat();
     assert_eq!(run(&mixed), (format!("{on}{unreadable}{unreadable}{on}"), Some(1)));
+}
+
+#[test]
+fn a_list_is_neither_a_context_nor_a_request() {
+    assert!(serde_json::from_str::<EvaluationContext>("[]").is_err());
+    assert!(serde_json::from_str::<EvaluationContext>(r#"["u1", null]"#).is_err());
+    for line in ["[null, {}]", "[null, [], [], [], [], null, 1]", "[3]"] {
+        let answer = decide_line(line, Timestamp::UNIX_EPOCH);
+        assert!(answer.is_parse_error() && answer.value.is_null(), "{line}: {answer:?}");
+    }
 }

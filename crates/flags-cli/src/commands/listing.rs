@@ -51,12 +51,13 @@ pub(super) async fn print(
     drop(progress);
     records.sort_by_cached_key(|stored| order(&stored.record));
     let names = if one_owner { FlagNames::new() } else { owners(session, &records).await? };
-    session.out.records(kind, &records, &names)?;
+    let printed = session.out.records(kind, &records, &names);
     for error in unreadable {
         exit = Exit::Failed;
         session.out.failure(&error.in_operation("list").into());
     }
-    Ok(exit)
+    // What could not be read counts, also where nobody reads the rest.
+    if exit == Exit::Ok { printed } else { Ok(exit) }
 }
 
 /// What a listing is sorted by, as in the typed API.

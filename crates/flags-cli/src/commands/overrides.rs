@@ -23,7 +23,12 @@ pub(super) async fn run(session: &Session, command: OverrideCommand) -> Result<E
         OverrideCommand::Set(Set { file: Some(file), options, .. }) => {
             let mut given = input::objects(&file)?.try_map(|mut object| {
                 let revision = input::revision(&mut object)?;
-                Ok(input::Given { record: input::new_record(Kind::Override, object, None)?, revision })
+                // One that was read replaces what was there, so it has to be whole.
+                let record = match revision {
+                    Some(_) => input::whole_record(Kind::Override, object)?.record,
+                    None => input::new_record(Kind::Override, object, None)?,
+                };
+                Ok(input::Given { record, revision })
             })?;
             records::given_revision(&mut given, options.condition.if_revision.as_ref())?;
             let mut done = Done::new(session, "set", given.array);

@@ -94,6 +94,10 @@ pub(super) async fn delete(
         if let Err(error) = store::delete(&session.store, key, if_revision).await {
             if !deleted.is_empty() {
                 session.out.note(&format!("deleted before that: {}", deleted.join(", ")));
+                if session.out.is_json() {
+                    // The error counts, also where nobody reads this.
+                    let _ = session.out.value(&deleted);
+                }
             }
             return Err(error.into());
         }
@@ -130,7 +134,8 @@ impl<'a> Done<'a> {
             }
             Err(error) => {
                 if !self.written.is_empty() {
-                    self.session.out.written(&self.written, self.array)?;
+                    // The error counts, also where nobody reads this.
+                    let _ = self.session.out.written(&self.written, self.array);
                 }
                 Err(error.into())
             }

@@ -56,30 +56,30 @@ impl Output {
     fn complain(self, how: &str, failure: &Failure) {
         if self.json {
             let object = serde_json::to_string(failure).unwrap_or_else(|_| failure.message.clone());
-            eprintln!("{object}");
+            tell(&format!("{object}\n"));
             return;
         }
         let how = style(format!("{how}:")).for_stderr().bold();
         let how = if failure.exit == Exit::Ok { how.yellow() } else { how.red() };
         let about: Vec<&str> = failure.operation.into_iter().chain(failure.key.as_deref()).collect();
         let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
-        eprintln!("{how} {}", clean(&format!("{about}{}", failure.message)));
+        tell(&format!("{how} {}\n", clean(&format!("{about}{}", failure.message))));
         if let Some(hint) = &failure.hint {
-            eprintln!("{} {}", style("hint:").for_stderr().bold(), clean(hint));
+            tell(&format!("{} {}\n", style("hint:").for_stderr().bold(), clean(hint)));
         }
     }
 
     /// Tells people, and people only, what was done.
     pub(crate) fn note(self, text: &str) {
         if !self.json {
-            eprintln!("{}", clean(text));
+            tell(&format!("{}\n", clean(text)));
         }
     }
 
     /// Shows people, and people only, what was changed.
     pub(crate) fn note_diff(self, before: &Stored, after: &Stored) -> Result<(), Failure> {
         if !self.json {
-            eprint!("{}", diff(Some(&before.record), Some(&after.record), true)?);
+            tell(&diff(Some(&before.record), Some(&after.record), true)?);
         }
         Ok(())
     }
@@ -141,4 +141,9 @@ impl Output {
         stdout.flush()?;
         Ok(Exit::Ok)
     }
+}
+
+/// Writes on standard error. Where nobody reads it, the command goes on: it may be in the middle of its work.
+fn tell(text: &str) {
+    let _ = io::stderr().write_all(text.as_bytes());
 }

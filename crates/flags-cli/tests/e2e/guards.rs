@@ -52,3 +52,54 @@ async fn doctor_finds_what_others_left() -> Result<()> {
     snapshot("doctor", &cli.transcript);
     Ok(())
 }
+
+/// Runs a command whose standard output, or else its standard error, nobody reads.
+fn unread(cli: &Cli, args: &[&str], stdin: &str, output: bool) -> Result<Option<i32>> {
+    use std::io::Write as _;
+    use std::process::Stdio;
+    let mut command = cli.command();
+    let mut child =
+        command.args(args).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+    if output {
+        drop(child.stdout.take());
+    } else {
+        drop(child.stderr.take());
+    }
+    if let Some(mut input) = child.stdin.take() {
+        input.write_all(stdin.as_bytes())?;
+    }
+    Ok(child.wait()?.code())
+}
+
+#[test]
+fn an_outcome_counts_also_where_nobody_reads_it() -> Result<()> {
+    let mut cli = Cli::redis()?;
+    cli.ok("flag create a", "")?;
+    cli.ok("flag create b", "")?;
+    let read = cli.quiet(&["flag", "list", "--json"], "")?.stdout;
+    let mut flags: serde_json::Value = serde_json::from_str(&read)?;
+    flags[0]["default_enabled"] = true.into();
+    flags[1]["revision"] = "stale".into();
+    let stale = flags.to_string();
+    ensure!(unread(&cli, &["flag", "update", "-f", "-", "--json"], &stale, true)? == Some(4), "{stale}");
+    ensure!(unread(&cli, &["flag", "enable", "nothing"], "", false)? == Some(3));
+    ensure!(unread(&cli, &["flag", "delete", "a", "b", "--yes"], "", false)? == Some(0));
+    ensure!(cli.quiet(&["flag", "list", "--json"], "")?.stdout == "[]\n");
+    Ok(())
+}
+
+#[test]
+fn an_override_that_was_read_is_replaced_whole_or_not_at_all() -> Result<()> {
+    let mut cli = Cli::redis()?;
+    cli.ok("flag create a", "")?;
+    cli.ok("override set a user 7 --enabled false", "")?;
+    let read = cli.quiet(&["override", "get", "a", "user", "7", "--json"], "")?.stdout;
+    let part: serde_json::Value = serde_json::from_str(&read)?;
+    let part = serde_json::json!({
+        "flag_id": part["flag_id"], "entity_type": "user", "entity_id": "7", "revision": part["revision"],
+    });
+    let refused = cli.quiet(&["override", "set", "-f", "-"], &part.to_string())?;
+    ensure!(refused.code == Some(1) && refused.stderr.contains("is missing"), "{refused:?}");
+    ensure!(cli.quiet(&["override", "get", "a", "user", "7", "--json"], "")?.stdout == read);
+    Ok(())
+}

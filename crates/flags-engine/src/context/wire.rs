@@ -1,8 +1,11 @@
 //! A context as JSON.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
 use serde::ser::SerializeMap;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -28,9 +31,24 @@ struct Wire {
     attributes: Option<BTreeMap<String, Value>>,
 }
 
+/// An object, and nothing else: what is derived would take a list for the members in their order.
+struct Members;
+
+impl<'de> Visitor<'de> for Members {
+    type Value = Wire;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an evaluation context, which is an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, members: A) -> Result<Wire, A::Error> {
+        Wire::deserialize(MapAccessDeserializer::new(members))
+    }
+}
+
 impl<'de> Deserialize<'de> for EvaluationContext {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let wire = Wire::deserialize(deserializer)?;
+        let wire = deserializer.deserialize_map(Members)?;
         let mut context = Self { attributes: Arc::new(shared(wire.attributes)), ..Self::default() };
         for (attribute, text) in [
             (Attribute::TargetingKey, wire.targeting_key.or(wire.targeting_key_too)),
