@@ -18,6 +18,9 @@ cases! { C3:
 
 const BATCHES: usize = 400;
 
+/// The model's numbers, with the record and the store's revision that each stands for.
+type Revisions = BTreeMap<u64, (Key, Revision)>;
+
 async fn c03_random_batches_agree_with_a_plain_model(ctx: &Context) -> Checked {
     agree(ctx, 6).await
 }
@@ -32,7 +35,7 @@ async fn agree(ctx: &Context, most: usize) -> Checked {
     let mut random = fastrand::Rng::with_seed(seed);
     let universe = universe()?;
     let mut model = Model::default();
-    let mut revisions: BTreeMap<u64, Revision> = BTreeMap::new();
+    let mut revisions = Revisions::new();
     for round in 0..BATCHES {
         let batch = random_batch(&mut random, round, &universe, &model, &revisions, most);
         let what = format!("batch {round} of seed {seed}, {batch:?}");
@@ -50,7 +53,7 @@ async fn agree(ctx: &Context, most: usize) -> Checked {
                         if now.is_some() { "stored" } else { "gone" }
                     );
                     if let (Some(now), Some(after)) = (now, &effect.after) {
-                        revisions.insert(now, after.clone());
+                        revisions.insert(now, (key, after.clone()));
                     }
                 }
             }
@@ -135,7 +138,7 @@ fn random_batch(
     round: usize,
     universe: &[Record],
     model: &Model,
-    revisions: &BTreeMap<u64, Revision>,
+    revisions: &Revisions,
     most: usize,
 ) -> Vec<ModelOp> {
     let (mut keys, mut aliases) = (HashSet::new(), HashSet::new());
@@ -150,7 +153,7 @@ fn random_batch(
         if !keys.insert(key.clone()) || (put && record.alias().is_some_and(|alias| !aliases.insert(alias))) {
             continue;
         }
-        let (expect, revision) = random_expectation(random, model.revision(&key), revisions);
+        let (expect, revision) = random_expectation(random, &key, model.revision(&key), revisions);
         let op = match random.u8(..4) {
             _ if put => Op::Put(record, expect),
             0 => Op::Check(key, expect),
@@ -161,24 +164,28 @@ fn random_batch(
     batch
 }
 
-/// A condition that holds more often than not, or a revision: the current one as a rule, else any that there ever was.
+/// A condition that holds more often than not, or a revision: the current one as a rule, else any that the record ever had.
 fn random_expectation(
     random: &mut fastrand::Rng,
+    key: &Key,
     current: Option<u64>,
-    revisions: &BTreeMap<u64, Revision>,
+    revisions: &Revisions,
 ) -> (Expect, Option<u64>) {
+    // Its own alone: two records may well have the same revision (C4).
+    let former: Vec<u64> =
+        revisions.iter().filter(|(_, (of, _))| of == key).map(|(number, _)| *number).collect();
     match (random.u8(..10), current) {
         (0..=4, _) => (Expect::Any, None),
         (5, _) => (Expect::Present, None),
         (6, _) | (7, None) => (Expect::Absent, None),
         (7..=8, Some(current)) if revisions.contains_key(&current) => (Expect::Any, Some(current)),
-        _ => (Expect::Any, random.choice(revisions.keys().copied())),
+        _ => (Expect::Any, random.choice(former)),
     }
 }
 
 /// The operation as the store is given it.
-fn with_revision(ModelOp { op, revision }: &ModelOp, revisions: &BTreeMap<u64, Revision>) -> Op {
-    let Some(revision) = revision.and_then(|number| revisions.get(&number)) else { return op.clone() };
+fn with_revision(ModelOp { op, revision }: &ModelOp, revisions: &Revisions) -> Op {
+    let Some((_, revision)) = revision.and_then(|number| revisions.get(&number)) else { return op.clone() };
     let expect = Expect::Revision(revision.clone());
     match op {
         Op::Delete(key, _) => Op::Delete(key.clone(), expect),
