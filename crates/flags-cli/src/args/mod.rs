@@ -108,13 +108,29 @@ pub(crate) fn parse() -> Result<Cli, Exit> {
             let _ = error.print();
             return Exit::Ok;
         }
+        let plain = error.to_string();
+        let text =
+            without_urls(&plain, std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
         if std::env::args_os().any(|argument| argument == "--json") {
-            let text = error.to_string();
             let message = text.trim_start_matches("error: ").trim_end();
             return Output::new(true).failure(&Failure::usage(message, "`flags help` lists the commands"));
         }
-        let _ = error.print();
+        if text == plain {
+            let _ = error.print();
+        } else {
+            Output::new(false).note(text.trim_end());
+        }
         Exit::Usage
+    })
+}
+
+/// The text without the URLs among the arguments: one in the wrong place would be quoted, with its password.
+fn without_urls(text: &str, arguments: impl Iterator<Item = String>) -> String {
+    let urls = arguments.filter(|argument| argument.contains("://"));
+    urls.fold(text.to_owned(), |text, argument| {
+        let value = argument.split_once('=').map_or("", |(_, value)| value);
+        let text = text.replace(&argument, "URL");
+        if value.contains("://") { text.replace(value, "URL") } else { text }
     })
 }
 

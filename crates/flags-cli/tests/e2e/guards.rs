@@ -103,3 +103,15 @@ fn an_override_that_was_read_is_replaced_whole_or_not_at_all() -> Result<()> {
     ensure!(cli.quiet(&["override", "get", "a", "user", "7", "--json"], "")?.stdout == read);
     Ok(())
 }
+
+#[test]
+fn a_url_in_the_wrong_place_is_not_quoted() -> Result<()> {
+    let cli = Cli::on("");
+    let url = "redis://u:hunter2@h:1/?prefix=a=b";
+    for args in [&[url, "flag", "list"][..], &["--json", url], &["flag", "list", &format!("--stor={url}")]] {
+        let ran = cli.quiet(args, "")?;
+        ensure!(ran.code == Some(2) && !ran.stderr.is_empty(), "{args:?}: {ran:?}");
+        ensure!(!format!("{ran:?}").contains("hunter2"), "{args:?}: {ran:?}");
+    }
+    Ok(())
+}
