@@ -12,6 +12,7 @@ mod retry;
 mod rollout_phases;
 mod scheduled_changes;
 mod segments;
+mod settle;
 mod time_schedules;
 
 use std::sync::Arc;
@@ -38,6 +39,10 @@ pub const DEFAULT_MODIFY_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// Methods that take `expected` write only if the record still has that revision, else
 /// [`Conflict`](crate::ErrorKind::Conflict); `None` writes over whatever is there.
+///
+/// A write of one record that has a condition (a `create`, `modify_flag`, an `update` with `expected`) and is not answered is
+/// settled: the record is read back, and is written once more, under the same condition, where it is still as it was. Only where the
+/// store does not answer again, or another writer came between, is the outcome [`Indeterminate`](crate::ErrorKind::Indeterminate).
 ///
 /// # Examples
 ///

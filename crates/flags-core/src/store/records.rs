@@ -91,7 +91,8 @@ impl FlagStore {
         Ok(effects.first().is_some_and(|effect| effect.before.is_some()))
     }
 
-    /// Commits one record, provided that the checks hold too.
+    /// Commits one record, provided that the checks hold too. One with a condition of its own and no checks is settled
+    /// when the store does not answer.
     pub(super) async fn write<T: Model>(
         &self,
         record: T,
@@ -99,9 +100,15 @@ impl FlagStore {
         checks: Vec<Op>,
     ) -> Result<Versioned<T>> {
         let record = Arc::new(record);
-        let put = Op::Put(Arc::clone(&record).into_record(), expect);
+        let alone = checks.is_empty();
+        let put = Op::Put(Arc::clone(&record).into_record(), expect.clone());
         let batch: Batch = std::iter::once(put).chain(checks).collect();
-        let effects = self.storage.commit(batch).await?;
+        let effects = match self.storage.commit(batch).await {
+            Err(unanswered) if alone && unanswered.kind() == ErrorKind::Indeterminate => {
+                return self.settle(&record.into_record(), &expect, unanswered).await;
+            }
+            outcome => outcome?,
+        };
         // A record that had expired already has no revision: it is answered as it was put.
         let after = effects.into_iter().next().and_then(|effect: Effect| effect.after);
         Ok(Versioned::new(record, after.unwrap_or_else(|| Revision::new(""))))
