@@ -105,6 +105,24 @@ impl Keyspace {
         }
     }
 
+    /// The `SCAN` pattern of everything under the prefix.
+    pub(crate) fn pattern(&self) -> String {
+        format!("{}*", escape(&self.prefix))
+    }
+
+    /// What is kept under that Redis key, if it is a record or an index.
+    pub(crate) fn place(&self, redis_key: &[u8]) -> Option<Place> {
+        let rest = redis_key.strip_prefix(self.prefix.as_bytes())?;
+        let record = |kind: &Kind| Self::parse_member(*kind, rest.strip_prefix(namespace(*kind).as_bytes())?);
+        let index = |kind: &Kind| {
+            let owner = rest.strip_prefix(index(*kind).as_bytes())?.strip_prefix(b":flag:")?;
+            let owner = std::str::from_utf8(owner).ok()?.parse().ok()?;
+            Some(Place::Index(*kind, owner))
+        };
+        let found = Kind::ALL.iter().find_map(record).map(Place::Record);
+        found.or_else(|| Kind::OWNED.iter().find_map(index))
+    }
+
     /// The record that a member of an index of that kind names. `None` where it names none.
     pub(crate) fn parse_member(kind: Kind, member: &[u8]) -> Option<Key> {
         let member = std::str::from_utf8(member).ok()?;
@@ -134,6 +152,15 @@ impl Keyspace {
             .strip_prefix(namespace(Kind::Override).as_bytes())?;
         Self::parse_member(Kind::Override, member)
     }
+}
+
+/// What a Redis key is for.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// A record's JSON.
+    Record(Key),
+    /// The index of a flag's records of a kind.
+    Index(Kind, FlagId),
 }
 
 /// What stands for a record in the indexes of its kind, and after its namespace.
@@ -213,6 +240,21 @@ mod tests {
         assert_eq!(keyspace().parse_override(keyspace().record(&key).as_bytes()), Some(key));
         assert_eq!(keyspace().all(Kind::ScheduledChange), "ff:schedules");
         assert_eq!(keyspace().owned(Kind::RolloutPhase, id), format!("ff:rollout_phases:flag:{id}"));
+    }
+
+    #[test]
+    fn a_redis_key_tells_what_it_is_for() {
+        let id: FlagId = "6f1d2c3b-0000-4000-8000-000000000001".parse().unwrap();
+        let place = |key: String| keyspace().place(key.as_bytes());
+        let flag = Key::Flag(FlagKey::new("schedules:flag:x").unwrap());
+        assert_eq!(place(keyspace().record(&flag)), Some(Place::Record(flag)));
+        for kind in Kind::OWNED {
+            assert_eq!(place(keyspace().owned(kind, id)), Some(Place::Index(kind, id)));
+            assert_eq!(place(keyspace().all(kind)), None);
+        }
+        for other in ["ff:ids", "ff:meta", "gg:flag:x", "ff:x:flag:y", "ff:schedules:flag:no-id"] {
+            assert_eq!(place(other.to_owned()), None, "{other}");
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ use crate::error::Failure;
 use crate::reply::{Command, Reply};
 
 pub(crate) static COMMIT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/commit.lua")));
+pub(crate) static MEND: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/mend.lua")));
 pub(crate) static PROBE: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("lua/probe.lua")));
 
 pub(crate) struct Script {
@@ -23,12 +24,12 @@ impl Script {
     }
 
     /// By its text, which the server keeps from then on.
-    pub(crate) fn eval(&self, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
+    pub(crate) fn eval(&self, keys: &[impl AsRef<[u8]> + Sync], args: &[Arc<Vec<u8>>]) -> Command {
         command("EVAL", self.body, keys, args)
     }
 
     /// By its digest, which the server may have forgotten.
-    pub(crate) fn evalsha(&self, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
+    pub(crate) fn evalsha(&self, keys: &[impl AsRef<[u8]> + Sync], args: &[Arc<Vec<u8>>]) -> Command {
         command("EVALSHA", &self.digest, keys, args)
     }
 
@@ -37,7 +38,7 @@ impl Script {
     pub(crate) async fn run(
         &self,
         driver: &dyn Driver,
-        keys: &[String],
+        keys: &[impl AsRef<[u8]> + Sync],
         args: &[Arc<Vec<u8>>],
         access: Access<'_>,
     ) -> Result<Reply, Failure> {
@@ -52,11 +53,11 @@ impl Script {
     }
 }
 
-fn command(name: &str, script: &str, keys: &[String], args: &[Arc<Vec<u8>>]) -> Command {
+fn command(name: &str, script: &str, keys: &[impl AsRef<[u8]> + Sync], args: &[Arc<Vec<u8>>]) -> Command {
     Command::new(name)
         .arg(script)
         .arg(keys.len().to_string())
-        .args(keys.iter().map(String::as_str))
+        .args(keys.iter().map(AsRef::as_ref))
         .shared(args)
 }
 

@@ -4,6 +4,7 @@ mod budgets;
 mod common;
 mod expiry;
 mod foreign;
+mod inspection;
 mod outages;
 mod ownership;
 mod permissions;

@@ -8,6 +8,7 @@
 mod batch;
 mod change;
 mod descriptor;
+mod finding;
 mod health;
 mod query;
 mod revision;
@@ -21,6 +22,7 @@ pub use futures_core::stream::BoxStream;
 pub use batch::{Action, Batch, Effect, Expect, Op, Prepared, check_keys};
 pub use change::Change;
 pub use descriptor::{Capability, Descriptor, Limit, Limits};
+pub use finding::{Finding, Flaw, Remedy};
 pub use health::{Fact, Health};
 pub use query::Query;
 pub use revision::{Revision, Stored};

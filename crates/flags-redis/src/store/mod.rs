@@ -4,6 +4,7 @@ mod cascade;
 mod commit;
 mod get;
 mod health;
+mod inspect;
 mod known;
 mod list;
 mod need;

@@ -62,8 +62,12 @@ impl RedisStorage {
         let nothing = br#"{"types":"","ops":[],"ghosts":{},"adopt":[]}"#.to_vec();
         let nothing = Arc::new(nothing);
         let nothing = std::slice::from_ref(&nothing);
-        self.try_each(vec![("EVAL", COMMIT.eval(&[], nothing)), ("EVALSHA", COMMIT.evalsha(&[], nothing))])
-            .await
+        let none: [&str; 0] = [];
+        self.try_each(vec![
+            ("EVAL", COMMIT.eval(&none, nothing)),
+            ("EVALSHA", COMMIT.evalsha(&none, nothing)),
+        ])
+        .await
     }
 
     async fn try_each(&self, probes: Vec<(&str, Command)>) -> Result<()> {

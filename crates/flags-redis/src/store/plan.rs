@@ -323,7 +323,7 @@ impl Builder<'_> {
 }
 
 /// Redis keeps a key alive at the millisecond it is told, and a record ends at its instant.
-fn last_millisecond(at: Timestamp) -> i64 {
+pub(super) fn last_millisecond(at: Timestamp) -> i64 {
     at.unix_micros().saturating_add(999).div_euclid(1_000) - 1
 }
 
