@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod connect;
+mod inspect;
 
 pub use connect::connect;
 pub use flags_core::*;
@@ -9,3 +10,4 @@ pub use flags_engine as engine;
 pub use flags_memory::MemoryStorage;
 #[cfg(feature = "redis")]
 pub use flags_redis::{Foreign, RedisBuilder, RedisStorage};
+pub use inspect::inspect;
