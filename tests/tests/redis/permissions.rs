@@ -54,6 +54,9 @@ async fn a_missing_permission_is_named_at_opening() -> Result<()> {
     }
     let refused = open_as(&server, &["~other:*", "+@all"]).await?.unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Denied, "{refused:?}");
+    // A store that could not be opened was not initialised.
+    let marked: bool = redis::cmd("EXISTS").arg("ff:meta").query_async(&mut raw).await?;
+    assert!(!marked);
     Ok(())
 }
 

@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 
 use flags_core::storage::{Capability, Descriptor};
 use flags_core::{Error, ErrorKind, Kind, Result};
+use uuid::Uuid;
 
 use super::RedisStorage;
 use super::known::Known;
@@ -28,15 +29,27 @@ impl RedisStorage {
             closed: AtomicBool::new(false),
         };
         store.reading(store.prove()).await?;
+        store.reading(store.mark()).await?;
         Ok(store)
     }
 
-    /// Runs each command that the store uses on scratch keys. Changes nothing but the marker, which is the same whoever sets it, so that
-    /// repeating it on a new connection does no harm.
+    /// Says that a store was initialised here, by an id of its own: one that was emptied and initialised again has another. Whoever
+    /// comes first says it, so that repeating it on a new connection does no harm.
+    async fn mark(&self) -> Result<()> {
+        let set = |field: &str, value: String| {
+            Command::new("HSETNX").arg(self.keyspace.marker()).arg(field).arg(value)
+        };
+        let marks = [set("format", "1".to_owned()), set("id", Uuid::new_v4().to_string())];
+        for reply in self.read(&marks).await? {
+            reply.done().map_err(from_useless)?;
+        }
+        Ok(())
+    }
+
+    /// Runs each command that the store uses on scratch keys, and leaves nothing behind.
     async fn prove(&self) -> Result<()> {
         let scratch: Vec<String> =
             ["text", "set", "sorted", "hash"].map(|name| self.keyspace.scratch(name)).into();
-        let marker = self.keyspace.marker();
         let index = self.keyspace.all(Kind::Flag);
         let probes = [
             ("EVAL", PROBE.eval(&scratch, &[])),
@@ -51,7 +64,6 @@ impl RedisStorage {
             ("SCARD", Command::new("SCARD").arg(scratch[1].as_str())),
             ("ZCARD", Command::new("ZCARD").arg(scratch[2].as_str())),
             ("HGET", Command::new("HGET").arg(scratch[3].as_str()).arg("a")),
-            ("HSETNX", Command::new("HSETNX").arg(marker).args(["format", "1"])),
             ("SCAN", Command::new("SCAN").args(["0", "COUNT", "1"])),
         ];
         let scans = self.foreign == Foreign::Scan;
