@@ -1,5 +1,6 @@
 //! The Redis backend against a real server: what the conformance suite, which knows no server, cannot see.
 
+mod adversity;
 mod budgets;
 mod common;
 mod expiry;
