@@ -25,15 +25,12 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command failed. Serialized, it is what `--json` prints.
-#[derive(Debug, Serialize)]
+/// Why a command failed.
+#[derive(Debug)]
 pub(crate) struct Failure {
-    #[serde(skip)]
     pub(crate) exit: Exit,
     /// One word, finer than the exit code.
     pub(crate) kind: &'static str,
-    /// What was being done to the store.
-    pub(crate) operation: Option<&'static str>,
     /// The record it is about, as `kind:name`.
     pub(crate) key: Option<String>,
     /// What went wrong.
@@ -44,7 +41,7 @@ pub(crate) struct Failure {
 
 impl Failure {
     fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, kind, operation: None, key: None, message: message.into(), hint: None }
+        Self { exit, kind, key: None, message: message.into(), hint: None }
     }
 
     /// The command line, or what it stands for, is wrong.
@@ -72,12 +69,28 @@ impl Failure {
         self
     }
 
-    /// Names the record and what was being done to it.
-    pub(crate) fn about(mut self, operation: Option<&'static str>, key: Option<&Key>) -> Self {
-        self.operation = operation;
+    /// What `--json` prints; `operation` is the command.
+    pub(crate) fn to_json(&self, operation: Option<&str>) -> serde_json::Result<String> {
+        let Self { kind, key, message, hint, .. } = self;
+        let (key, hint) = (key.as_deref(), hint.as_deref());
+        serde_json::to_string(&Object { kind, operation, key, message, hint })
+    }
+
+    /// Names the record.
+    pub(crate) fn about(mut self, key: Option<&Key>) -> Self {
         self.key = key.map(ToString::to_string);
         self
     }
+}
+
+/// The error object.
+#[derive(Serialize)]
+struct Object<'a> {
+    kind: &'a str,
+    operation: Option<&'a str>,
+    key: Option<&'a str>,
+    message: &'a str,
+    hint: Option<&'a str>,
 }
 
 const BROKEN_PIPE: &str = "broken_pipe";
@@ -106,8 +119,7 @@ impl From<&Error> for Failure {
             message.push_str(&format!(": {because}"));
             cause = because.source();
         }
-        let mut failure = Self::new(exit_of(error.kind()), error.kind().as_str(), message)
-            .about(error.operation(), error.key());
+        let mut failure = Self::new(exit_of(error.kind()), error.kind().as_str(), message).about(error.key());
         failure.hint = hint(error);
         failure
     }

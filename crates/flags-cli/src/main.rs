@@ -28,11 +28,11 @@ use crate::failure::{Exit, Failure};
 use crate::output::Output;
 
 fn main() -> ExitCode {
-    let cli = match args::parse() {
-        Ok(cli) => cli,
+    let (cli, operation) = match args::parse() {
+        Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    let out = Output::new(cli.global.json);
+    let out = Output::new(cli.global.json, Some(operation));
     run(cli, out).unwrap_or_else(|failure| out.failure(&failure)).into()
 }
 

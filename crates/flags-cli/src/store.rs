@@ -43,7 +43,7 @@ fn with_prefix(url: &str, prefix: Option<&str>) -> String {
 
 /// The flag of that key, which has to exist.
 pub(crate) async fn flag(store: &FlagStore, key: &FlagKey) -> Result<Versioned<Flag>> {
-    let missing = || Error::not_found(Key::Flag(key.clone())).in_operation("get_flag");
+    let missing = || Error::not_found(Key::Flag(key.clone()));
     store.get_flag(key).await?.ok_or_else(missing)
 }
 
@@ -88,20 +88,18 @@ pub(crate) async fn update(store: &FlagStore, record: Record, expected: Option<&
 
 /// Deletes a record, if it still has that revision; `NotFound` if there is none.
 pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revision>) -> Result<()> {
-    let (operation, deleted) = match key {
-        Key::Flag(name) => ("delete_flag", store.delete_flag(name, expected).await?),
+    let deleted = match key {
+        Key::Flag(name) => store.delete_flag(name, expected).await?,
         Key::Override(flag, entity_type, id) => {
-            ("delete_override", store.delete_override(*flag, entity_type, id, expected).await?)
+            store.delete_override(*flag, entity_type, id, expected).await?
         }
-        Key::ScheduledChange(id) => {
-            ("delete_scheduled_change", store.delete_scheduled_change(*id, expected).await?)
-        }
-        Key::TimeSchedule(id) => ("delete_time_schedule", store.delete_time_schedule(*id, expected).await?),
-        Key::RolloutPhase(id) => ("delete_rollout_phase", store.delete_rollout_phase(*id, expected).await?),
-        Key::Segment(id) => ("delete_segment", store.delete_segment(*id, expected).await?),
+        Key::ScheduledChange(id) => store.delete_scheduled_change(*id, expected).await?,
+        Key::TimeSchedule(id) => store.delete_time_schedule(*id, expected).await?,
+        Key::RolloutPhase(id) => store.delete_rollout_phase(*id, expected).await?,
+        Key::Segment(id) => store.delete_segment(*id, expected).await?,
         other => return Err(unknown(other)),
     };
-    if deleted { Ok(()) } else { Err(Error::not_found(key.clone()).in_operation(operation)) }
+    if deleted { Ok(()) } else { Err(Error::not_found(key.clone())) }
 }
 
 /// What to say of a record whose flag does not exist.
@@ -112,7 +110,7 @@ pub(crate) fn ownerless(key: &Key) -> Failure {
     );
     failure.exit = Exit::Ok;
     failure.kind = "orphan";
-    failure.about(None, Some(key))
+    failure.about(Some(key))
 }
 
 /// A kind of record that a later version of the library adds.

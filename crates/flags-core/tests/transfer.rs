@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use flags_core::storage::{Capability, Limits};
-use flags_core::transfer::{Document, ImportAction, ImportMode};
+use flags_core::transfer::{Document, ImportAction, ImportMode, ImportPlan};
 use flags_core::{
     EntityId, EntityType, ErrorKind, Flag, FlagId, FlagKey, FlagStore, Key, ManualClock, Override, Segment,
     SegmentName, SystemClock, Timestamp,
@@ -272,4 +272,78 @@ async fn planning_a_large_import_takes_no_time_to_speak_of() {
     let plan =
         tokio::time::timeout(Duration::from_secs(20), store.plan_import(&document, ImportMode::Merge)).await;
     assert!(plan.expect("in time").expect("planned").is_empty());
+}
+
+/// A store of three flags, and the plan that puts a document with one of them, changed, and a new one in its place.
+async fn planned() -> (FlagStore, [Flag; 3], Document, ImportPlan) {
+    let store = store();
+    let flags = ["a", "b", "c"].map(flag);
+    for flag in &flags {
+        store.create_flag(flag.clone()).await.expect("created");
+    }
+    let (mut changed, new) = (flags[0].clone(), flag("new"));
+    changed.description = Some("changed".into());
+    let document = document(&[&changed, &new], &[], &[]);
+    let plan = store.plan_import(&document, ImportMode::Replace).await.expect("planned");
+    (store, flags, document, plan)
+}
+
+#[tokio::test]
+async fn a_plan_is_applied_as_it_was_shown() {
+    let (store, _, document, plan) = planned().await;
+    // Written since, and in no plan: an import would delete it.
+    let since = flag("since");
+    store.create_flag(since.clone()).await.expect("created");
+    let report = store.apply_import(&plan).await.expect("applied");
+    assert_eq!((report.created, report.updated, report.deleted, report.unchanged), (1, 1, 2, 0));
+    let left: Vec<String> =
+        store.get_all_flags().await.expect("read").iter().map(|f| f.key.to_string()).collect();
+    assert_eq!(left, ["a", "new", "since"]);
+    assert_eq!(exported(&store).await.flags[0], document.flags[0]);
+    assert_eq!(store.import(&document, ImportMode::Replace).await.expect("imported").deleted, 1);
+}
+
+#[tokio::test]
+async fn a_plan_for_what_has_changed_is_a_conflict_and_changes_nothing() {
+    let key = |key| FlagKey::new(key).expect("a key");
+    for what in ["a is changed", "c is changed", "a is deleted", "new is created"] {
+        let (store, _, _, plan) = planned().await;
+        let (name, done) = what.split_once(" is ").expect("two halves");
+        match done {
+            "changed" => {
+                let edit = |flag: &mut Flag| {
+                    flag.name = "another".into();
+                    Ok(())
+                };
+                store.modify_flag(&key(name), edit).await.map(drop).expect("modified");
+            }
+            "deleted" => assert!(store.delete_flag(&key(name), None).await.expect("deleted")),
+            _ => drop(store.create_flag(flag(name)).await.expect("created")),
+        }
+        let before = exported(&store).await;
+        let refused = store.apply_import(&plan).await.expect_err("it is another store");
+        assert_eq!((refused.kind(), refused.operation()), (ErrorKind::Conflict, Some("apply_import")));
+        assert_eq!(refused.key(), Some(&Key::Flag(key(name))), "{what}: {refused}");
+        assert!(refused.is_stale());
+        assert_eq!(exported(&store).await, before, "{what}");
+    }
+}
+
+#[tokio::test]
+async fn a_plan_minds_no_deletion_of_what_it_deletes_and_moves_aliases() {
+    let (store, flags, document, plan) = planned().await;
+    store.delete_flag(&flags[1].key, None).await.expect("deleted");
+    assert_eq!(store.apply_import(&plan).await.expect("applied").deleted, 1);
+    assert_eq!(exported(&store).await, document);
+
+    // A flag under another key, with what it owns, which goes with the old one and is written anew.
+    let owned = override_of(&document.flags[0], "ann");
+    store.create_override(owned).await.expect("created");
+    let mut renamed = exported(&store).await;
+    renamed.flags[0].key = FlagKey::new("z").expect("a key");
+    renamed.flags.sort_by(|a, b| a.key.cmp(&b.key));
+    let plan = store.plan_import(&renamed, ImportMode::Replace).await.expect("planned");
+    store.apply_import(&plan).await.expect("applied");
+    assert_eq!(exported(&store).await, renamed);
+    assert!(store.plan_import(&renamed, ImportMode::Replace).await.expect("planned").is_empty());
 }

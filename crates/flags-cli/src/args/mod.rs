@@ -3,13 +3,14 @@
 mod eval;
 mod flag;
 mod help;
+mod mistake;
 mod overrides;
 mod owned;
 mod segment;
 mod shared;
 mod transfer;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use eval::Eval;
 pub(crate) use flag::{Create, FlagCommand, FlagFilter};
@@ -20,8 +21,7 @@ pub(crate) use segment::SegmentCommand;
 pub(crate) use shared::{Global, Input, Update};
 pub(crate) use transfer::Import;
 
-use crate::failure::{Exit, Failure};
-use crate::output::Output;
+use crate::failure::Exit;
 
 /// Feature flags in your own store.
 #[derive(Parser)]
@@ -101,45 +101,39 @@ impl Command {
     }
 }
 
-/// Reads the command line. Help and mistakes are printed here.
-pub(crate) fn parse() -> Result<Cli, Exit> {
-    Cli::try_parse().map_err(|error| {
-        if !error.use_stderr() {
-            let _ = error.print();
-            return Exit::Ok;
-        }
-        let plain = error.to_string();
-        let text =
-            without_urls(&plain, std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()));
-        if std::env::args_os().any(|argument| argument == "--json") {
-            let message = text.trim_start_matches("error: ").trim_end();
-            return Output::new(true).failure(&Failure::usage(message, "`flags help` lists the commands"));
-        }
-        if text == plain {
-            let _ = error.print();
-        } else {
-            Output::new(false).note(text.trim_end());
-        }
-        Exit::Usage
-    })
+/// Reads the command line, and what it calls, as in `flag get`. Help and mistakes are printed here.
+pub(crate) fn parse() -> Result<(Cli, &'static str), Exit> {
+    let matches = Cli::command().try_get_matches().map_err(|error| mistake::report(&error))?;
+    let cli = Cli::from_arg_matches(&matches).map_err(|error| mistake::report(&error))?;
+    // Once for the life of the process, and wanted until its end.
+    Ok((cli, operation(&matches).leak()))
 }
 
-/// The text without the URLs among the arguments: one in the wrong place would be quoted, with its password.
-fn without_urls(text: &str, arguments: impl Iterator<Item = String>) -> String {
-    let urls = arguments.filter(|argument| argument.contains("://"));
-    urls.fold(text.to_owned(), |text, argument| {
-        let value = argument.split_once('=').map_or("", |(_, value)| value);
-        let text = text.replace(&argument, "URL");
-        if value.contains("://") { text.replace(value, "URL") } else { text }
-    })
+/// The words of the command.
+fn operation(matches: &ArgMatches) -> String {
+    let called = std::iter::successors(matches.subcommand(), |(_, matches)| matches.subcommand());
+    called.map(|(word, _)| word).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
+    use super::Cli;
     use clap::CommandFactory as _;
 
     #[test]
     fn the_definition_is_consistent() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_operation_is_the_words_of_the_command() {
+        for (line, words) in [
+            ("flags flag get k", "flag get"),
+            ("flags --json override list k", "override list"),
+            ("flags health", "health"),
+        ] {
+            let matches = Cli::command().try_get_matches_from(line.split(' ')).expect(line);
+            assert_eq!(super::operation(&matches), words);
+        }
     }
 }

@@ -192,9 +192,9 @@ fn print(session: &Session, report: &Report) -> Result<Exit, Failure> {
     for finding in &report.findings {
         let severity = if finding.severity == Severity::Error { "error" } else { "warning" };
         let key = finding.key.as_ref().map(|key| format!("{key}: ")).unwrap_or_default();
-        text.push_str(&clean(&format!("{severity}: {key}{}\n", finding.message)));
+        text.push_str(&format!("{}\n", clean(&format!("{severity}: {key}{}", finding.message))));
         if let Some(hint) = &finding.hint {
-            text.push_str(&clean(&format!("  hint: {hint}\n")));
+            text.push_str(&format!("  hint: {}\n", clean(hint)));
         }
     }
     let checked: usize = report.checked.values().sum();

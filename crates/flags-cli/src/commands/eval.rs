@@ -9,7 +9,7 @@ use feature_flags::{EntityId, EntityType, Flag, FlagKey, Timestamp};
 use super::Session;
 use crate::args::Eval;
 use crate::failure::{Exit, Failure};
-use crate::output::{Output, clean};
+use crate::output::{Output, clean, one_line, tree};
 
 /// Decides the flag for each context, by what the store holds.
 pub(super) async fn run(session: &Session, eval: &Eval) -> Result<Exit, Failure> {
@@ -24,7 +24,7 @@ pub(super) async fn run(session: &Session, eval: &Eval) -> Result<Exit, Failure>
         let evaluator = ruleset.evaluator(context, at);
         match (eval.explain, session.out.is_json()) {
             (true, true) => session.out.value(&evaluator.explain(key.as_str()))?,
-            (true, false) => session.out.text(&clean(&evaluator.explain(key.as_str()).to_string()))?,
+            (true, false) => session.out.text(&tree(evaluator.explain(key.as_str())))?,
             (false, json) => {
                 let decision = evaluator.decide(key.as_str());
                 let answer = Answer::new(&decision, eval.default.as_ref());
@@ -99,14 +99,14 @@ fn readable(
     answer: &Answer,
 ) -> Result<Exit, Failure> {
     let whom = context.targeting_key().or(context.user_id()).unwrap_or("nobody in particular");
-    let mut line = format!("{whom}: {} ({}", answer.value, answer.reason);
+    let mut line = format!("{whom}: {} ({}", one_line(&answer.value), answer.reason);
     if let Some(variant) = &answer.variant {
         line.push_str(&format!(", variant {variant:?}"));
     }
     if let Some(error) = &decision.error {
         line.push_str(&format!(", {error}"));
     }
-    out.text(&clean(&format!("{line})\n")))
+    out.text(&format!("{})\n", clean(&line)))
 }
 
 /// One request a line in, one decision a line out, each flushed: a program may wait for it.

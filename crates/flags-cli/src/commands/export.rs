@@ -26,7 +26,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
             }
             Ok(())
         };
-        let unreadable = |error: Error| corrupt.push(error.in_operation("export"));
+        let unreadable = |error: Error| corrupt.push(error);
         listing::each(session, Query::All(kind), &progress, keep, unreadable).await?;
         records.sort_by_cached_key(Record::key);
         write!(stdout, ",\n  \"{kind}s\": [")?;

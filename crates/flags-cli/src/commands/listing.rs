@@ -24,7 +24,7 @@ pub(super) async fn each(
         match item {
             Ok(stored) => record(stored)?,
             Err(error) if error.kind() == ErrorKind::Corrupt => corrupt(error),
-            Err(error) => return Err(error.in_operation("list").into()),
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(())
@@ -54,7 +54,7 @@ pub(super) async fn print(
     let printed = session.out.records(kind, &records, &names);
     for error in unreadable {
         exit = Exit::Failed;
-        session.out.failure(&error.in_operation("list").into());
+        session.out.failure(&error.into());
     }
     // What could not be read counts, also where nobody reads the rest.
     if exit == Exit::Ok { printed } else { Ok(exit) }

@@ -113,8 +113,7 @@ async fn put(session: &Session, record: Record, revision: Option<Revision>) -> R
     one.updated_at = Some(Timestamp::now());
     let record = Record::from(one);
     let batch = Batch::new().put(record.clone(), Expect::Revision(revision));
-    let effects = session.store.storage().commit(batch).await;
-    let effects = effects.map_err(|error| error.in_operation("set_override"))?;
+    let effects = session.store.storage().commit(batch).await?;
     let after = effects.into_iter().next().and_then(|effect| effect.after);
     Ok(Stored::new(record, after.unwrap_or_else(|| Revision::new(""))))
 }

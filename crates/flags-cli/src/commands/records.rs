@@ -14,8 +14,8 @@ use crate::{confirm, store};
 
 /// Prints one record.
 pub(super) async fn get(session: &Session, key: &Key) -> Result<Exit, Failure> {
-    let stored = store::read(&session.store, key).await.map_err(|error| error.in_operation("get"))?;
-    let stored = stored.ok_or_else(|| Error::not_found(key.clone()).in_operation("get"))?;
+    let stored = store::read(&session.store, key).await?;
+    let stored = stored.ok_or_else(|| Error::not_found(key.clone()))?;
     let names = listing::owners(session, std::slice::from_ref(&stored)).await?;
     session.out.record(&stored, &names)
 }

@@ -33,7 +33,7 @@ async fn key(session: &Session, name: &SegmentName) -> Result<Key, Failure> {
         None => {
             let missing =
                 Error::new(ErrorKind::NotFound, format!("there is no segment named {:?}", name.as_str()));
-            let failure = Failure::from(missing.in_operation("get_segment_by_name"));
+            let failure = Failure::from(missing);
             Err(failure.with_hint("`flags segment list` shows what there is"))
         }
     }

@@ -83,7 +83,7 @@ pub(crate) fn whole_record(kind: Kind, mut object: Object) -> Result<Given, Fail
     let encoded: Object = serde_json::from_slice(&record.encode()?)
         .map_err(|error| Failure::input(error.to_string(), "report this"))?;
     match encoded.names().find(|name| object.get(name).is_none()) {
-        Some(missing) => Err(incomplete(kind, missing).about(None, Some(&record.key()))),
+        Some(missing) => Err(incomplete(kind, missing).about(Some(&record.key()))),
         None => Ok(Given { record, revision }),
     }
 }

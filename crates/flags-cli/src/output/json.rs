@@ -1,8 +1,8 @@
 //! Records for programs: the stored form, and the revision.
 
-use feature_flags::Record;
 use feature_flags::storage::Stored;
 use feature_flags::validate::RESERVED_MEMBER;
+use feature_flags::{Json, Record};
 
 use crate::failure::Failure;
 
@@ -22,6 +22,16 @@ pub(super) fn record(stored: &Stored) -> Result<String, Failure> {
 pub(super) fn encode(record: &Record) -> Result<String, Failure> {
     let bytes = record.encode()?;
     String::from_utf8(bytes).map_err(|error| Failure::input(error.to_string(), "report this as a bug"))
+}
+
+/// A value on one line: its text, or its parts with spaces between them where that goes over several.
+pub(crate) fn one_line(value: &Json) -> String {
+    let text = value.text();
+    if text.contains(['\n', '\r']) {
+        indent(text).lines().map(str::trim_start).collect::<Vec<_>>().join(" ")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// Valid JSON with a member a line; the text of every scalar stays as it is.
@@ -67,7 +77,7 @@ fn new_line(text: &mut String, depth: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::indent;
+    use super::{indent, one_line};
 
     #[test]
     fn indenting_changes_white_space_alone() {
@@ -84,6 +94,13 @@ mod tests {
   "e": "x{ "
 }"#;
         assert_eq!(indent(json), want);
+    }
+
+    #[test]
+    fn a_value_of_several_lines_becomes_one() -> Result<(), feature_flags::json::InvalidJson> {
+        assert_eq!(one_line(&"[1,  2]".parse()?), "[1,  2]");
+        assert_eq!(one_line(&"{\"a\":\r\n\t[1,\n2]}".parse()?), r#"{ "a": [ 1, 2 ] }"#);
+        Ok(())
     }
 
     #[test]

@@ -6,6 +6,7 @@ mod progress;
 mod show;
 mod table;
 mod text;
+mod tree;
 
 use std::collections::HashMap;
 use std::io::{self, BufWriter, Write as _};
@@ -16,8 +17,10 @@ use feature_flags::{FlagId, Kind};
 use serde::Serialize;
 
 pub(crate) use diff::diff;
+pub(crate) use json::one_line;
 pub(crate) use progress::{Counted, Progress};
 pub(crate) use text::{clean, count};
+pub(crate) use tree::tree;
 
 use crate::failure::{Exit, Failure};
 
@@ -28,11 +31,13 @@ pub(crate) type FlagNames = HashMap<FlagId, String>;
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Output {
     json: bool,
+    /// What the user called, as in `flag get`.
+    operation: Option<&'static str>,
 }
 
 impl Output {
-    pub(crate) fn new(json: bool) -> Self {
-        Self { json }
+    pub(crate) fn new(json: bool, operation: Option<&'static str>) -> Self {
+        Self { json, operation }
     }
 
     /// Whether a program reads it.
@@ -55,14 +60,13 @@ impl Output {
 
     fn complain(self, how: &str, failure: &Failure) {
         if self.json {
-            let object = serde_json::to_string(failure).unwrap_or_else(|_| failure.message.clone());
+            let object = failure.to_json(self.operation).unwrap_or_else(|_| failure.message.clone());
             tell(&format!("{object}\n"));
             return;
         }
         let how = style(format!("{how}:")).for_stderr().bold();
         let how = if failure.exit == Exit::Ok { how.yellow() } else { how.red() };
-        let about: Vec<&str> = failure.operation.into_iter().chain(failure.key.as_deref()).collect();
-        let about = if about.is_empty() { String::new() } else { format!("{}: ", about.join(" ")) };
+        let about = failure.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
         tell(&format!("{how} {}\n", clean(&format!("{about}{}", failure.message))));
         if let Some(hint) = &failure.hint {
             tell(&format!("{} {}\n", style("hint:").for_stderr().bold(), clean(hint)));

@@ -7,7 +7,7 @@ use feature_flags::storage::Stored;
 use feature_flags::{Condition, ConditionParts, Flag, Json, Record, Rule, Variant};
 
 use super::table::{default_answer, flag_name, on_off};
-use super::{FlagNames, clean};
+use super::{FlagNames, clean, one_line};
 use crate::failure::Failure;
 
 /// The readable view.
@@ -55,10 +55,10 @@ impl View {
         self.rules(&flag.rules);
         self.variants(&flag.variants);
         if flag.metadata != Json::empty_object() {
-            self.line("metadata", flag.metadata.text());
+            self.line("metadata", &one_line(&flag.metadata));
         }
         for (name, value) in flag.extra.iter() {
-            self.line(name, value.text());
+            self.line(name, &one_line(value));
         }
         self.line("id", &flag.id.to_string());
         self.line("created", &flag.created_at.map(|at| at.to_string()).unwrap_or_default());
@@ -80,7 +80,7 @@ impl View {
             };
             let share = rule.rollout_percentage.map(|share| format!(", for {share}%")).unwrap_or_default();
             let answer = rule.serve_value.as_ref().filter(|value| !value.is_null());
-            let answer = answer.map_or(on_off(rule.serve_enabled), Json::text);
+            let answer = answer.map_or_else(|| on_off(rule.serve_enabled).to_owned(), one_line);
             let off = if rule.enabled { "" } else { " (disabled)" };
             self.item(&format!("{}. {}{off}: {who}{share} -> {answer}", rule.priority, rule.name));
         }
@@ -92,7 +92,7 @@ impl View {
         }
         self.line("variants", "by weight, where no rule matches");
         for variant in variants {
-            self.item(&format!("{} ({}) -> {}", variant.key, variant.weight, variant.value.text()));
+            self.item(&format!("{} ({}) -> {}", variant.key, variant.weight, one_line(&variant.value)));
         }
     }
 
@@ -121,7 +121,7 @@ impl View {
             members.remove(name);
         }
         for (name, value) in members.iter().filter(|(_, value)| !value.is_null()) {
-            let text = value.to::<String>().unwrap_or_else(|_| value.text().to_owned());
+            let text = value.to::<String>().unwrap_or_else(|_| one_line(value));
             self.line(name, &text);
         }
         Ok(())
@@ -132,7 +132,7 @@ impl View {
 fn conditions(conditions: &[Condition]) -> String {
     let text = |condition: &Condition| match condition.parts() {
         Ok(ConditionParts { attribute: Some(attribute), operator: Some(operator), value, .. }) => {
-            format!("{attribute} {operator} {}", value.unwrap_or_default())
+            format!("{attribute} {operator} {}", one_line(&value.unwrap_or_default()))
         }
         _ => condition.json().to_string(),
     };

@@ -4,11 +4,11 @@ use comfy_table::{ColumnConstraint, ContentArrangement, Table, presets};
 use console::Term;
 use feature_flags::storage::Stored;
 use feature_flags::{
-    ChangeType, Flag, FlagId, FlagType, Json, Kind, Override, Record, RolloutPhase, ScheduledChange, Segment,
+    ChangeType, Flag, FlagId, FlagType, Kind, Override, Record, RolloutPhase, ScheduledChange, Segment,
     TimeOfDay, TimeSchedule, Timestamp,
 };
 
-use super::{FlagNames, clean};
+use super::{FlagNames, clean, one_line};
 
 /// How wide a table may be where nobody knows the terminal.
 const WIDTH: u16 = 80;
@@ -85,7 +85,7 @@ fn flag_row(flag: &Flag) -> Vec<String> {
 pub(super) fn default_answer(flag: &Flag) -> String {
     match flag.flag_type {
         FlagType::Boolean => on_off(flag.default_enabled).to_owned(),
-        _ => flag.default_value.as_ref().map_or_else(|| "null".to_owned(), |value| short(value.text())),
+        _ => flag.default_value.as_ref().map_or_else(|| "null".to_owned(), |value| short(&one_line(value))),
     }
 }
 
@@ -94,7 +94,7 @@ fn override_row(one: &Override) -> Vec<String> {
         one.entity_type.to_string(),
         one.entity_id.to_string(),
         on_off(one.enabled).to_owned(),
-        one.value.as_ref().map(|value| short(value.text())).unwrap_or_default(),
+        one.value.as_ref().map(|value| short(&one_line(value))).unwrap_or_default(),
         one.expires_at.map_or_else(|| "never".to_owned(), minute),
     ]
 }
@@ -102,7 +102,7 @@ fn override_row(one: &Override) -> Vec<String> {
 fn change_row(change: &ScheduledChange) -> Vec<String> {
     let what = match change.change_type {
         ChangeType::UpdateValue => {
-            format!("value {}", short(change.new_value.as_ref().map_or("null", Json::text)))
+            format!("value {}", short(&change.new_value.as_ref().map_or_else(|| "null".to_owned(), one_line)))
         }
         ChangeType::UpdateRollout => {
             format!("rollout {}%", change.new_rollout_percentage.unwrap_or_default())

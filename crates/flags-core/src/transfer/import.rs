@@ -4,9 +4,9 @@ use std::collections::{HashMap, HashSet};
 
 use super::Document;
 use super::plan::{Difference, ImportAction, ImportMode, ImportPlan};
-use crate::error::{ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Alias, Key, Record};
-use crate::storage::{Expect, Op};
+use crate::storage::{Expect, Op, Stored};
 use crate::store::{FlagStore, Retry};
 
 /// How many records an import did what with.
@@ -28,7 +28,8 @@ impl FlagStore {
     ///
     /// Not one commit, but resumable: what is stored already is left alone, so an import that was interrupted is repeated.
     /// Every write is conditional on what was read; where another writer was faster the rest is planned again, until
-    /// the deadline of [`with_modify_deadline`](Self::with_modify_deadline).
+    /// the deadline of [`with_modify_deadline`](Self::with_modify_deadline). So it may do more than an earlier plan said: where somebody
+    /// agreed to a plan, [`apply_import`](Self::apply_import) does just that.
     ///
     /// # Errors
     ///
@@ -44,11 +45,41 @@ impl FlagStore {
         loop {
             let plan = self.plan(document, mode).await?;
             match self.apply(&plan, &mut done).await {
-                Ok(()) => return Ok(done.report(document)),
+                Ok(()) => return Ok(done.report(&plan)),
                 Err(e) if is_race(e.kind()) && retry.may_go_on() => retry.wait().await,
                 Err(e) => return Err(e),
             }
         }
+    }
+
+    /// Does what a plan of [`plan_import`](Self::plan_import) says and nothing else, each write on the condition that the
+    /// record is as the plan saw it.
+    ///
+    /// All conditions are judged before the first write. Not one commit: where another writer comes between that and the
+    /// last write, what was written until then stays, and a new plan has the rest. What the plan leaves alone is not looked
+    /// at again. What somebody adds to a flag before the plan deletes it goes with the flag.
+    ///
+    /// # Errors
+    ///
+    /// `Conflict`, naming a record that is no longer as the plan saw it: plan again. `Invalid` for a record past a limit;
+    /// `NotFound` for a record whose flag has gone; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    ///
+    /// # Cancellation
+    ///
+    /// As after a conflict.
+    pub async fn apply_import(&self, plan: &ImportPlan) -> Result<ImportReport> {
+        self.apply_exactly(plan).await.map_err(|e| as_conflict(e).in_operation("apply_import"))
+    }
+
+    async fn apply_exactly(&self, plan: &ImportPlan) -> Result<ImportReport> {
+        let changes: Vec<&Difference> = plan.differences.iter().filter(|d| d.changes()).collect();
+        let keys: Vec<Key> = changes.iter().map(|d| d.key.clone()).collect();
+        for (difference, now) in changes.into_iter().zip(self.read_all(&keys).await?) {
+            difference.check(now)?;
+        }
+        let mut done = Done::default();
+        self.apply(plan, &mut done).await?;
+        Ok(done.report(plan))
     }
 
     async fn apply(&self, plan: &ImportPlan, done: &mut Done) -> Result<()> {
@@ -94,14 +125,15 @@ impl Done {
         self.0.entry(difference.key.clone()).or_insert(difference.action);
     }
 
-    fn report(&self, document: &Document) -> ImportReport {
+    /// The plan has a difference for each record of the document.
+    fn report(&self, plan: &ImportPlan) -> ImportReport {
         let count = |action| self.0.values().filter(|done| **done == action).count();
-        let wanted = document.records().filter(|record| self.0.contains_key(&record.key())).count();
+        let wanted = plan.differences.iter().filter(|d| d.after.is_some());
         ImportReport {
             created: count(ImportAction::Create),
             updated: count(ImportAction::Update) + count(ImportAction::Recreate),
             deleted: count(ImportAction::Delete),
-            unchanged: document.len() - wanted,
+            unchanged: wanted.filter(|d| !self.0.contains_key(&d.key)).count(),
         }
     }
 }
@@ -109,6 +141,16 @@ impl Done {
 /// Whether another writer can be the reason.
 fn is_race(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::NotFound)
+}
+
+/// A record that is there or is missing against the plan was written by somebody since, like one with another revision.
+fn as_conflict(error: Error) -> Error {
+    match (error.kind(), error.field(), error.key()) {
+        (ErrorKind::AlreadyExists | ErrorKind::NotFound, None, Some(key)) => {
+            Error::conflict(key.clone()).with_source(error)
+        }
+        _ => error,
+    }
 }
 
 impl ImportPlan {
@@ -128,6 +170,31 @@ impl ImportPlan {
 }
 
 impl Difference {
+    /// Whether anything is to be done.
+    pub(super) fn changes(&self) -> bool {
+        !matches!(self.action, ImportAction::Keep | ImportAction::Skip)
+    }
+
+    /// Refuses a record that is not as the plan saw it. One that is to be deleted may be gone.
+    fn check(&self, now: Result<Option<Stored>>) -> Result<()> {
+        let (there, revision) = match now {
+            Ok(Some(stored)) => (true, Some(stored.revision)),
+            Ok(None) => (false, None),
+            Err(error) if error.kind() == ErrorKind::Corrupt => (true, error.revision().cloned()),
+            Err(error) => return Err(error),
+        };
+        let as_seen = match self.action {
+            ImportAction::Delete if !there => true,
+            // Neither has a revision where a corrupt record has none.
+            _ => revision == self.revision && there == self.was_there(),
+        };
+        if as_seen { Ok(()) } else { Err(Error::conflict(self.key.clone())) }
+    }
+
+    fn was_there(&self) -> bool {
+        self.before.is_some() || self.revision.is_some() || self.action != ImportAction::Create
+    }
+
     /// The write that brings it about.
     fn put(&self) -> Option<Op> {
         let expect = match (self.action, &self.revision) {

@@ -71,7 +71,7 @@ impl ImportPlan {
     /// Whether the store is as the document wants it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.differences.iter().all(|d| matches!(d.action, ImportAction::Keep | ImportAction::Skip))
+        !self.differences.iter().any(Difference::changes)
     }
 }
 
