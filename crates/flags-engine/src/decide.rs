@@ -1,11 +1,15 @@
 //! The order of a decision: status, overrides, time schedules, rules, variants, default.
 
+use std::sync::Arc;
+
 use crate::condition::{Condition, Facts};
 use crate::details::{Decision, Details, EvaluationError, Failure, FlagMetadata, Reason};
 use crate::flag::{CompiledFlag, CompiledRule};
 use crate::observe::Observer;
+use crate::overrides::Overrides;
 use crate::raised::Raised;
 use crate::ruleset::Entry;
+use crate::schedule::CompiledSchedule;
 use crate::semantics::Semantics;
 use crate::served::Answer;
 
@@ -47,8 +51,8 @@ fn steps<'r>(
     if let Some(decision) = by_override(entry, facts, observer) {
         return Ok(decision);
     }
-    if !entry.schedules.is_empty() {
-        return by_schedule(entry, facts, observer);
+    if let Some(schedules) = entry.schedules() {
+        return by_schedule(flag, schedules, facts, observer);
     }
     for rule in &flag.rules {
         if let Some(decision) = by_rule(flag, rule, facts, observer)? {
@@ -77,8 +81,16 @@ fn decided<'r>(answer: Answer<'r>, reason: Reason, variant: Option<&'r str>) -> 
     }
 }
 
-fn by_override<'r>(entry: &'r Entry, facts: Facts<'_>, observer: &mut impl Observer) -> Option<Decision<'r>> {
-    for (entity_type, entity_id, found) in entry.overrides.look_up(facts.context) {
+fn by_override<'r, O: Observer>(
+    entry: &'r Entry,
+    facts: Facts<'_>,
+    observer: &mut O,
+) -> Option<Decision<'r>> {
+    let overrides = entry.overrides();
+    if overrides.is_none() && !O::WATCHES {
+        return None;
+    }
+    for (entity_type, entity_id, found) in Overrides::look_up(overrides, facts.context) {
         let found = found.map(|found| (found, found.is_expired(facts.at)));
         observer.override_looked_up(entity_type, entity_id, found);
         if let Some((found, false)) = found {
@@ -90,12 +102,12 @@ fn by_override<'r>(entry: &'r Entry, facts: Facts<'_>, observer: &mut impl Obser
 
 /// A flag with schedules is on while one of them is active, and off otherwise: no rule is tried.
 fn by_schedule<'r>(
-    entry: &'r Entry,
+    flag: &'r CompiledFlag,
+    schedules: &'r [Arc<CompiledSchedule>],
     facts: Facts<'_>,
     observer: &mut impl Observer,
 ) -> Result<Decision<'r>, Raised> {
-    let flag = &*entry.flag;
-    for schedule in entry.schedules.iter() {
+    for schedule in schedules {
         let active = schedule.active(facts.at);
         observer.schedule(schedule, active);
         if active? {

@@ -42,7 +42,7 @@ impl<'r, 'c> Evaluator<'r, 'c> {
 
     /// Decides every flag, in no order.
     pub fn all(&self) -> impl Iterator<Item = (&'r FlagKey, Decision<'r>)> {
-        self.ruleset.entries().map(|(key, entry)| (key, self.entry(entry, &mut ())))
+        self.ruleset.entries().map(|entry| (&entry.flag.record.key, self.entry(entry, &mut ())))
     }
 
     /// A boolean. Any flag will do that answers with one, as in the origin.

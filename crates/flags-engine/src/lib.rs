@@ -19,6 +19,7 @@
 //! | [`docs::deviations`], [`docs::strict`] | how the semantics differ from the origin, and from each other |
 
 mod bucket;
+mod builder;
 mod condition;
 mod context;
 mod date;
@@ -29,8 +30,10 @@ pub mod docs;
 mod evaluator;
 pub mod explain;
 mod flag;
+mod hash_trie;
 mod observe;
 mod overrides;
+mod owned;
 mod pattern;
 mod raised;
 pub mod request;
@@ -43,12 +46,13 @@ mod value;
 mod zone;
 
 pub use bucket::{rollout_bucket, variant_bucket};
+pub use builder::RulesetBuilder;
 pub use context::{EvaluationContext, EvaluationContextBuilder};
 pub use details::{Decision, Details, ErrorCode, EvaluationError, FlagMetadata, MatchedRule, Reason};
 pub use diagnostic::{Diagnostic, Subject};
 pub use evaluator::Evaluator;
 pub use explain::Explanation;
-pub use ruleset::{Ruleset, RulesetBuilder};
+pub use ruleset::Ruleset;
 pub use schedule::CompiledSchedule;
 pub use semantics::Semantics;
 pub use served::Answer;

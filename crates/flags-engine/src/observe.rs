@@ -8,6 +8,9 @@ use crate::schedule::CompiledSchedule;
 
 /// Told of each step; one that does nothing costs nothing.
 pub(crate) trait Observer {
+    /// Whether anybody watches: if not, what cannot change the decision need not be looked at.
+    const WATCHES: bool = true;
+
     fn override_looked_up(
         &mut self,
         _entity_type: &str,
@@ -24,4 +27,6 @@ pub(crate) trait Observer {
 }
 
 /// Nobody watches.
-impl Observer for () {}
+impl Observer for () {
+    const WATCHES: bool = false;
+}

@@ -1,23 +1,31 @@
 //! The overrides of one flag, found by entity.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
 use flags_core::{Override, Timestamp};
 
 use crate::context::{Attribute, EvaluationContext};
+use crate::hash_trie::{HashTrie, Keyed};
 use crate::served::Served;
 
-/// An override, its value parsed.
+/// An override, its value parsed. There may be a million of them, so that it is two pointers.
 #[derive(Debug, Clone)]
 pub(crate) struct CompiledOverride {
     record: Arc<Override>,
-    value: Arc<Option<Served>>,
+    value: Option<Arc<Served>>,
+}
+
+impl Keyed for CompiledOverride {
+    type Key = str;
+
+    fn key(&self) -> &str {
+        self.record.entity_id.as_str()
+    }
 }
 
 impl CompiledOverride {
     fn new(record: Arc<Override>) -> Self {
-        let value = Arc::new(Served::new(record.value.as_ref()));
+        let value = Served::new(record.value.as_ref()).map(Arc::new);
         Self { record, value }
     }
 
@@ -26,7 +34,7 @@ impl CompiledOverride {
     }
 
     pub(crate) fn value(&self) -> Option<&Served> {
-        (*self.value).as_ref()
+        self.value.as_deref()
     }
 
     /// From that instant on it does not exist, as in every store.
@@ -45,17 +53,17 @@ const ENTITIES: [(Attribute, &str); 4] = [
 
 /// By entity type, in the order above, and id. Overrides of other entity types decide nothing.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Overrides([HashMap<Box<str>, CompiledOverride>; ENTITIES.len()]);
+pub(crate) struct Overrides([HashTrie<CompiledOverride>; ENTITIES.len()]);
 
 impl Overrides {
-    fn of_type(&mut self, entity_type: &str) -> Option<&mut HashMap<Box<str>, CompiledOverride>> {
+    fn of_type(&mut self, entity_type: &str) -> Option<&mut HashTrie<CompiledOverride>> {
         let place = ENTITIES.iter().position(|(_, name)| *name == entity_type)?;
         self.0.get_mut(place)
     }
 
     pub(crate) fn put(&mut self, record: Arc<Override>) {
         if let Some(of_type) = self.of_type(record.entity_type.as_str()) {
-            of_type.insert(record.entity_id.as_str().into(), CompiledOverride::new(record));
+            of_type.insert(CompiledOverride::new(record));
         }
     }
 
@@ -65,15 +73,20 @@ impl Overrides {
         }
     }
 
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.iter().all(HashTrie::is_empty)
+    }
+
     /// Each entity of the context, with its override if there is one.
     pub(crate) fn look_up<'r, 'c>(
-        &'r self,
+        these: Option<&'r Self>,
         context: &'c EvaluationContext,
     ) -> impl Iterator<Item = (&'static str, &'c str, Option<&'r CompiledOverride>)> {
-        ENTITIES.iter().zip(&self.0).filter_map(move |((attribute, name), of_type)| {
+        ENTITIES.iter().enumerate().filter_map(move |(place, (attribute, name))| {
             let id = context.text(*attribute)?;
             let asked = *attribute != Attribute::TargetingKey || stands_alone(id, context);
-            asked.then(|| (*name, id, of_type.get(id)))
+            let of_type = these.and_then(|these| these.0.get(place)).filter(|of_type| !of_type.is_empty());
+            asked.then(|| (*name, id, of_type.and_then(|of_type| of_type.get(id))))
         })
     }
 }

@@ -46,6 +46,10 @@ impl CompiledSegment {
     pub(crate) fn id(&self) -> SegmentId {
         self.record.id
     }
+
+    pub(crate) fn is_of(&self, record: &Arc<Segment>) -> bool {
+        Arc::ptr_eq(&self.record, record)
+    }
 }
 
 /// What is known of a segment before anyone asks who is in it.
@@ -85,6 +89,11 @@ impl Segments {
         }
         segments.resolve();
         segments
+    }
+
+    /// Each, in order of their ids.
+    pub(crate) fn compiled(&self) -> impl Iterator<Item = &Arc<CompiledSegment>> {
+        self.all.iter().map(|(segment, _)| segment)
     }
 
     fn parent(&self, place: usize) -> Result<Option<usize>, Missing> {
