@@ -8,40 +8,59 @@ use flags_core::{Alias, Error, FlagId, Key, Record, Result, Timestamp};
 use crate::entry::Entry;
 use crate::state::State;
 
-/// The state that the batch leaves behind, what each operation did, and which records changed.
-pub(crate) struct Applied {
-    pub(crate) state: State,
-    pub(crate) effects: Vec<Effect>,
-    pub(crate) changed: Vec<Key>,
+/// What a batch comes to.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Applied {
+    /// The state that it leaves behind.
+    pub state: State,
+    /// What each operation did, in the order of the batch.
+    pub effects: Vec<Effect>,
+    /// The records whose revision is another one now, or which are gone, those of a cascade too.
+    pub changed: Vec<Key>,
+    /// Records that had expired, and were removed. No reader saw them any more.
+    pub expired: Vec<Key>,
 }
 
-/// Derives the state that the batch would leave behind, and judges the batch by both. An error leaves
-/// the current state as it is.
-pub(crate) fn apply(current: &State, batch: &[Prepared], now: Timestamp, limits: &Limits) -> Result<Applied> {
-    let mut next = current.clone();
-    next.trim(now);
-    next.version += 1;
-    let trimmed = next.clone();
-    let mut changed = remove(&mut next, batch);
-    write(&mut next, batch, now);
+impl State {
+    /// Derives the state that the batch would leave behind, and judges the batch by both (C2, C3, C6, C7, C8). This state
+    /// stays as it is. `revise` gives the revision of a record that the batch writes, by its key; the one that it has already where
+    /// writing it changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// `AlreadyExists`, `NotFound`, `Conflict`, or `Invalid` past [`Limits::owned_per_delete`], of the first operation that is refused.
+    pub fn apply(
+        &self,
+        batch: &[Prepared],
+        now: Timestamp,
+        limits: &Limits,
+        revise: impl FnMut(&Key) -> Revision,
+    ) -> Result<Applied> {
+        let mut next = self.clone();
+        let expired = next.trim(now);
+        let trimmed = next.clone();
+        let mut changed = remove(&mut next, batch);
+        write(&mut next, batch, now, revise);
 
-    let mut judge = Judge { current: &trimmed, next: &next, now, limits, cascaded: 0 };
-    batch.iter().try_for_each(|op| judge.op(op))?;
+        let mut judge = Judge { current: &trimmed, next: &next, now, limits, cascaded: 0 };
+        batch.iter().try_for_each(|op| judge.op(op))?;
 
-    let mut effects = Vec::with_capacity(batch.len());
-    for op in batch {
-        let before = revision(current, &op.key, now);
-        let after = revision(&next, &op.key, now);
-        if before != after {
-            changed.push(op.key.clone());
+        let mut effects = Vec::with_capacity(batch.len());
+        for op in batch {
+            let before = revision(self, &op.key, now);
+            let after = revision(&next, &op.key, now);
+            if before != after {
+                changed.push(op.key.clone());
+            }
+            effects.push(Effect::new(before, after));
         }
-        effects.push(Effect::new(before, after));
+        Ok(Applied { state: next, effects, changed, expired })
     }
-    Ok(Applied { state: next, effects, changed })
 }
 
 fn revision(state: &State, key: &Key, now: Timestamp) -> Option<Revision> {
-    state.get(key, now).map(|entry| entry.revision.clone())
+    state.get(key, now).map(|entry| entry.revision().clone())
 }
 
 /// The id of the flag under that key. A corrupt flag's id is unknown.
@@ -73,7 +92,7 @@ fn remove(next: &mut State, batch: &[Prepared]) -> Vec<Key> {
 }
 
 /// Writes what the batch puts. One that has already expired is a delete (C8).
-fn write(next: &mut State, batch: &[Prepared], now: Timestamp) {
+fn write(next: &mut State, batch: &[Prepared], now: Timestamp, mut revise: impl FnMut(&Key) -> Revision) {
     let puts = || {
         batch.iter().filter_map(|op| match &op.action {
             Action::Put { record, .. } => Some((&op.key, record)),
@@ -82,10 +101,9 @@ fn write(next: &mut State, batch: &[Prepared], now: Timestamp) {
     };
     // All aliases are given up before any is taken, so that two records can swap theirs.
     puts().for_each(|(key, _)| next.remove(key));
-    let version = next.version;
-    for (place, (key, record)) in puts().enumerate() {
+    for (key, record) in puts() {
         if !record.is_expired(now) {
-            next.insert(key, Entry::new(record.clone(), Revision::new(format!("{version}.{place}"))));
+            next.insert(key, Entry::new(record.clone(), revise(key)));
         }
     }
 }

@@ -5,27 +5,30 @@ use std::sync::Arc;
 use flags_core::storage::{Revision, Stored};
 use flags_core::{Alias, FlagId, Key, Record, Result, Timestamp};
 
-/// A record as the state holds it. Cheap to clone.
+/// A record as a [`State`](crate::State) holds it, readable or not. Cheap to clone.
 #[derive(Debug, Clone)]
-pub(crate) struct Entry {
-    pub(crate) revision: Revision,
+pub struct Entry {
+    revision: Revision,
     value: Value,
 }
 
 #[derive(Debug, Clone)]
 enum Value {
     Record(Record),
-    /// Bytes that are no record, put there by [`insert_raw`](crate::MemoryStorage::insert_raw).
+    /// Bytes that are no record, put there by a foreign writer.
     Corrupt(Arc<[u8]>),
 }
 
 impl Entry {
-    pub(crate) fn new(record: Record, revision: Revision) -> Self {
+    /// A record, and which of its values this is.
+    #[must_use]
+    pub fn new(record: Record, revision: Revision) -> Self {
         Self { revision, value: Value::Record(record) }
     }
 
-    /// The entry that a foreign writer's bytes make.
-    pub(crate) fn from_bytes(key: &Key, bytes: &[u8], revision: Revision) -> Self {
+    /// What a foreign writer's bytes under that key make: corrupt unless they are the record of that key.
+    #[must_use]
+    pub fn from_bytes(key: &Key, bytes: &[u8], revision: Revision) -> Self {
         let value = match Record::decode(key, bytes) {
             Ok(record) => Value::Record(record),
             Err(_) => Value::Corrupt(bytes.into()),
@@ -33,7 +36,15 @@ impl Entry {
         Self { revision, value }
     }
 
-    fn record(&self) -> Option<&Record> {
+    /// Which of the record's values this is.
+    #[must_use]
+    pub fn revision(&self) -> &Revision {
+        &self.revision
+    }
+
+    /// The record; `None` of a corrupt one.
+    #[must_use]
+    pub fn record(&self) -> Option<&Record> {
         match &self.value {
             Value::Record(record) => Some(record),
             Value::Corrupt(_) => None,
@@ -57,7 +68,11 @@ impl Entry {
     }
 
     /// What a reader gets.
-    pub(crate) fn read(&self, key: &Key) -> Result<Stored> {
+    ///
+    /// # Errors
+    ///
+    /// `Corrupt`, with the key and the revision.
+    pub fn read(&self, key: &Key) -> Result<Stored> {
         let record = match &self.value {
             Value::Record(record) => record.clone(),
             // Decoding again gives each reader the error with its cause; errors cannot be cloned.

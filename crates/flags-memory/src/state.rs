@@ -1,7 +1,10 @@
 //! [`State`]: everything that the store holds, at one moment.
 
-use flags_core::storage::Query;
-use flags_core::{Alias, FlagId, Key, Kind, Timestamp};
+use std::sync::Arc;
+
+use flags_core::storage::{Query, Stored};
+use flags_core::{Alias, Clock, FlagId, Key, Kind, Result, Timestamp};
+use futures_util::stream::{self, Stream};
 use rpds::{HashTrieMapSync, HashTrieSetSync, RedBlackTreeMapSync, RedBlackTreeSetSync};
 
 use crate::entry::Entry;
@@ -10,16 +13,15 @@ type Entries = HashTrieMapSync<Key, Entry>;
 
 /// The store at one moment: the records, and indexes that always agree with them.
 ///
-/// Cloning costs a few pointers, and a clone that is changed shares what did not change.
+/// Cloning costs a few pointers, and a clone that is changed shares what did not change. Backends that hold all of their
+/// store in memory are built on it: [`apply`](Self::apply) judges a batch, [`read`](Self::read) and [`list`](Self::list) are
+/// what readers get.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct State {
+pub struct State {
     by_kind: RedBlackTreeMapSync<Kind, Entries>,
     by_alias: HashTrieMapSync<Alias, Key>,
     by_owner: HashTrieMapSync<FlagId, HashTrieSetSync<Key>>,
     by_expiry: RedBlackTreeSetSync<(Timestamp, Key)>,
-    /// Counts commits; revisions are made from it.
-    pub(crate) version: u64,
-    pub(crate) closed: bool,
 }
 
 impl State {
@@ -29,12 +31,33 @@ impl State {
     }
 
     /// The record under that key, unless it has expired.
-    pub(crate) fn get(&self, key: &Key, now: Timestamp) -> Option<&Entry> {
+    #[must_use]
+    pub fn get(&self, key: &Key, now: Timestamp) -> Option<&Entry> {
         self.by_key(key).filter(|entry| !entry.is_expired(now))
     }
 
+    /// What [`Storage::get`](flags_core::Storage::get) answers.
+    #[must_use]
+    pub fn read(&self, keys: &[Key], now: Timestamp) -> Vec<Result<Option<Stored>>> {
+        keys.iter().map(|key| self.get(key, now).map(|entry| entry.read(key)).transpose()).collect()
+    }
+
+    /// What [`Storage::list`](flags_core::Storage::list) yields: a snapshot, of which each record is left out that has expired by
+    /// the time it is its turn.
+    pub fn list(
+        self: Arc<Self>,
+        query: &Query,
+        clock: Arc<dyn Clock>,
+    ) -> impl Stream<Item = Result<Stored>> + Send + 'static {
+        let keys = self.keys(query);
+        stream::iter(
+            keys.into_iter().filter_map(move |key| self.get(&key, clock.now()).map(|entry| entry.read(&key))),
+        )
+    }
+
     /// The key of the record with that alias.
-    pub(crate) fn key_of(&self, alias: &Alias) -> Option<&Key> {
+    #[must_use]
+    pub fn key_of(&self, alias: &Alias) -> Option<&Key> {
         self.by_alias.get(alias)
     }
 
@@ -44,7 +67,7 @@ impl State {
     }
 
     /// The keys of the records that a query is about.
-    pub(crate) fn keys(&self, query: &Query) -> Vec<Key> {
+    fn keys(&self, query: &Query) -> Vec<Key> {
         match query {
             Query::All(kind) => self.by_kind.get(kind).into_iter().flat_map(Entries::keys).cloned().collect(),
             Query::Owned(kind, owner) => {
@@ -56,7 +79,8 @@ impl State {
         }
     }
 
-    pub(crate) fn insert(&mut self, key: &Key, entry: Entry) {
+    /// Puts a record under that key, unjudged, as a foreign writer does. An alias that another record holds stays with it.
+    pub fn insert(&mut self, key: &Key, entry: Entry) {
         self.remove(key);
         // An alias that another record holds stays with it; the writer is refused, or is foreign.
         if let Some(alias) = entry.alias()
@@ -107,18 +131,15 @@ impl State {
         }
     }
 
-    /// A store that was closed. What it held is freed; readers that hold a snapshot keep theirs.
-    pub(crate) fn closed() -> Self {
-        Self { closed: true, ..Self::default() }
-    }
-
-    /// Removes what has expired: no reader sees it any more, and it should not take up memory for ever.
-    pub(crate) fn trim(&mut self, now: Timestamp) {
-        while let Some((at, key)) = self.by_expiry.first().cloned() {
-            if at > now {
-                return;
-            }
+    /// Removes what has expired, and says what: no reader sees it any more, and it should not take up memory for ever.
+    pub(crate) fn trim(&mut self, now: Timestamp) -> Vec<Key> {
+        let mut expired = Vec::new();
+        while let Some((at, key)) = self.by_expiry.first().cloned()
+            && at <= now
+        {
             self.remove(&key);
+            expired.push(key);
         }
+        expired
     }
 }

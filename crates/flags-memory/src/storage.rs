@@ -13,7 +13,6 @@ use flags_core::watch::{ChangeHub, DEFAULT_BOUND};
 use flags_core::{Clock, Error, Key, Result, SystemClock};
 use futures_util::{StreamExt, stream};
 
-use crate::apply::apply;
 use crate::entry::Entry;
 use crate::state::State;
 
@@ -27,10 +26,18 @@ pub struct MemoryStorage {
 struct Shared {
     descriptor: Descriptor,
     clock: Arc<dyn Clock>,
-    state: ArcSwap<State>,
+    current: ArcSwap<Current>,
     /// Held by whoever derives the next state from the current one.
     writing: Mutex<()>,
     hub: ChangeHub,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Current {
+    state: Arc<State>,
+    /// Counts commits; revisions are made from it.
+    commits: u64,
+    closed: bool,
 }
 
 impl Default for MemoryStorage {
@@ -60,7 +67,7 @@ impl MemoryStorage {
             shared: Arc::new(Shared {
                 descriptor,
                 clock,
-                state: ArcSwap::default(),
+                current: ArcSwap::default(),
                 writing: Mutex::default(),
                 hub: ChangeHub::new(),
             }),
@@ -74,26 +81,28 @@ impl MemoryStorage {
     ///
     /// `Closed`.
     pub fn insert_raw(&self, key: &Key, bytes: &[u8]) -> Result<()> {
-        self.write(|state| {
+        self.write(|state, commit| {
             let mut next = State::clone(state);
-            next.version += 1;
-            let revision = Revision::new(format!("{}.raw", next.version));
+            let revision = Revision::new(format!("{commit}.raw"));
             next.insert(key, Entry::from_bytes(key, bytes, revision));
             Ok((next, vec![key.clone()], ()))
         })
     }
 
-    /// The current state, for reading.
-    fn read(&self) -> Result<Arc<State>> {
-        let state = self.shared.state.load_full();
-        if state.closed { Err(Error::closed()) } else { Ok(state) }
+    /// What the store holds, for reading.
+    fn read(&self) -> Result<Arc<Current>> {
+        let current = self.shared.current.load_full();
+        if current.closed { Err(Error::closed()) } else { Ok(current) }
     }
 
-    /// Replaces the current state by one that is derived from it, and tells the watches.
-    fn write<T>(&self, derive: impl FnOnce(&State) -> Result<(State, Vec<Key>, T)>) -> Result<T> {
+    /// Replaces the current state by one that is derived from it and from the number of the commit, and tells the watches.
+    fn write<T>(&self, derive: impl FnOnce(&State, u64) -> Result<(State, Vec<Key>, T)>) -> Result<T> {
         let writing = self.lock();
-        let (next, changed, answer) = derive(&*self.read()?)?;
-        self.shared.state.store(Arc::new(next));
+        let current = self.read()?;
+        let commits = current.commits + 1;
+        let (next, changed, answer) = derive(&current.state, commits)?;
+        let next = Current { state: Arc::new(next), commits, closed: false };
+        self.shared.current.store(Arc::new(next));
         // Under the lock, so that watches see changes in the order of commits; woken after it.
         let wake = self.shared.hub.changed(&changed);
         drop(writing);
@@ -114,26 +123,19 @@ impl Storage for MemoryStorage {
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>>>> {
-        let state = self.read()?;
+        let current = self.read()?;
         check_keys(keys, self.descriptor().limits())?;
-        let now = self.shared.clock.now();
-        Ok(keys.iter().map(|key| state.get(key, now).map(|entry| entry.read(key)).transpose()).collect())
+        Ok(current.state.read(keys, self.shared.clock.now()))
     }
 
     fn list(&self, query: Query) -> BoxStream<'_, Result<Stored>> {
         let records = async move {
-            let state = match self.read() {
-                Ok(state) => state,
-                Err(error) => return stream::iter(vec![Err(error)]).boxed(),
-            };
-            let keys = state.keys(&query);
-            let clock = Arc::clone(&self.shared.clock);
-            stream::iter(keys)
-                .filter_map(move |key| {
-                    let read = state.get(&key, clock.now()).map(|entry| entry.read(&key));
-                    std::future::ready(read)
-                })
-                .boxed()
+            match self.read() {
+                Ok(current) => {
+                    Arc::clone(&current.state).list(&query, Arc::clone(&self.shared.clock)).boxed()
+                }
+                Err(error) => stream::iter([Err(error)]).boxed(),
+            }
         };
         stream::once(records).flatten().boxed()
     }
@@ -146,8 +148,13 @@ impl Storage for MemoryStorage {
         if batch.is_empty() {
             return Ok(Vec::new());
         }
-        self.write(|state| {
-            let applied = apply(state, &batch, self.shared.clock.now(), limits)?;
+        self.write(|state, commit| {
+            let mut place = 0_usize;
+            let revise = |_: &Key| {
+                place += 1;
+                Revision::new(format!("{commit}.{place}"))
+            };
+            let applied = state.apply(&batch, self.shared.clock.now(), limits, revise)?;
             Ok((applied.state, applied.changed, applied.effects))
         })
     }
@@ -159,13 +166,14 @@ impl Storage for MemoryStorage {
     }
 
     async fn health(&self) -> Result<Health> {
-        let state = self.read()?;
-        Ok(Health::answered_after(Duration::ZERO).with_fact("commits", state.version.to_string()))
+        let current = self.read()?;
+        Ok(Health::answered_after(Duration::ZERO).with_fact("commits", current.commits.to_string()))
     }
 
     async fn close(&self) -> Result<()> {
         let writing = self.lock();
-        self.shared.state.store(Arc::new(State::closed()));
+        // What it held is freed; readers that hold a snapshot keep theirs.
+        self.shared.current.store(Arc::new(Current { closed: true, ..Current::default() }));
         let wake = self.shared.hub.close();
         drop(writing);
         drop(wake);
