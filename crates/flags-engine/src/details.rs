@@ -71,6 +71,8 @@ pub enum ErrorCode {
     TypeMismatch,
     /// A request could not be read.
     ParseError,
+    /// Nothing was loaded yet that could decide.
+    ProviderNotReady,
     /// Anything else.
     GeneralError,
 }
@@ -83,6 +85,7 @@ impl ErrorCode {
             Self::FlagNotFound => "FLAG_NOT_FOUND",
             Self::TypeMismatch => "TYPE_MISMATCH",
             Self::ParseError => "PARSE_ERROR",
+            Self::ProviderNotReady => "PROVIDER_NOT_READY",
             Self::GeneralError => "GENERAL_ERROR",
         }
     }
@@ -107,18 +110,32 @@ pub(crate) enum Failure {
     TypeMismatch { asked: &'static str, actual: flags_core::json::JsonType },
     #[error("the flag is of type {actual}, not {asked}")]
     OtherFlagType { asked: FlagType, actual: FlagType },
+    #[error("the flags are not loaded yet")]
+    NotReady,
+    #[error("the overrides of this context are not loaded; prepare the context first")]
+    NotPrepared,
+    #[error("a hook refused the evaluation")]
+    Hook,
     #[error(transparent)]
     Raised(Raised),
 }
 
 impl EvaluationError {
+    /// No flags were loaded yet.
+    pub const NOT_READY: Self = Self(Failure::NotReady);
+    /// The overrides of the context were not loaded yet, and one of them might decide.
+    pub const NOT_PREPARED: Self = Self(Failure::NotPrepared);
+    /// A hook of the application refused the evaluation.
+    pub const HOOK: Self = Self(Failure::Hook);
+
     /// OpenFeature's code.
     #[must_use]
     pub const fn code(&self) -> ErrorCode {
         match self.0 {
             Failure::NotFound => ErrorCode::FlagNotFound,
             Failure::TypeMismatch { .. } | Failure::OtherFlagType { .. } => ErrorCode::TypeMismatch,
-            Failure::Raised(_) => ErrorCode::GeneralError,
+            Failure::NotReady | Failure::NotPrepared => ErrorCode::ProviderNotReady,
+            Failure::Hook | Failure::Raised(_) => ErrorCode::GeneralError,
         }
     }
 }
@@ -173,6 +190,26 @@ pub struct FlagMetadata<'r> {
 }
 
 impl<'r, T> Details<'r, T> {
+    /// The caller's default, for an error that kept anything from being evaluated.
+    #[must_use]
+    pub fn not_evaluated(default: T, error: EvaluationError) -> Self {
+        Self {
+            value: default,
+            reason: Reason::Error,
+            variant: None,
+            error: Some(error),
+            rule: None,
+            metadata: None,
+        }
+    }
+
+    /// The same answer with its value turned into another.
+    #[must_use]
+    pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Details<'r, U> {
+        let Self { value, reason, variant, error, rule, metadata } = self;
+        Details { value: turn(value), reason, variant, error, rule, metadata }
+    }
+
     /// The error's code, if there is one.
     #[must_use]
     pub fn error_code(&self) -> Option<ErrorCode> {
@@ -181,8 +218,7 @@ impl<'r, T> Details<'r, T> {
 
     /// With another value, all else alike.
     pub(crate) fn with<U>(self, value: U) -> Details<'r, U> {
-        let Self { reason, variant, error, rule, metadata, .. } = self;
-        Details { value, reason, variant, error, rule, metadata }
+        self.map(|_| value)
     }
 }
 
