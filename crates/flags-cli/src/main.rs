@@ -47,8 +47,8 @@ fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
         if matches!(&command, args::Command::Eval(eval) if eval.stdin) {
             return commands::eval::lines();
         }
-        let store = store::open(&global).await?;
-        let session = Session { store, out, yes: global.yes };
+        let (store, url) = store::open(&global).await?;
+        let session = Session { store, url, out, yes: global.yes };
         let exit = commands::run(&session, command).await?;
         session.store.close().await?;
         Ok(exit)

@@ -9,16 +9,17 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::args::Global;
 use crate::failure::{Exit, Failure};
 
-/// Opens the store that the options name.
-pub(crate) async fn open(global: &Global) -> Result<FlagStore, Failure> {
+/// Opens the store that the options name; its URL, the prefix included, comes with it.
+pub(crate) async fn open(global: &Global) -> Result<(FlagStore, String), Failure> {
     let Some(url) = global.store.as_deref().filter(|url| !url.is_empty()) else {
         return Err(Failure::usage(
             "no store is named",
             "--store redis://localhost:6379, or the variable FLAGS_STORE",
         ));
     };
-    match connect(&with_prefix(url, global.prefix.as_deref())).await {
-        Ok(storage) => Ok(FlagStore::new(storage)),
+    let url = with_prefix(url, global.prefix.as_deref());
+    match connect(&url).await {
+        Ok(storage) => Ok((FlagStore::new(storage), url)),
         Err(error) => {
             let wrong_url = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported);
             let mut failure = Failure::from(error);

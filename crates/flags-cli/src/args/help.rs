@@ -110,4 +110,11 @@ Examples:
 
 pub(super) const DOCTOR: &str = "\
 An error makes the exit code 1: a record that cannot be read, a record whose
-flag does not exist, a segment that is its own ancestor. A warning does not.";
+flag does not exist, a segment that is its own ancestor, a key of another type.
+A warning does not, and neither does what was repaired.
+
+Examples:
+  flags doctor                 look only
+  flags doctor --repair        enter records into the indexes that lack them, and
+                               remove entries that lead nowhere
+  flags doctor --json | jq '.findings[] | select(.severity == \"error\")'";

@@ -65,9 +65,13 @@ pub(crate) enum Command {
     Import(Import),
     /// Ask the store how it is.
     Health,
-    /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members.
+    /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members, indexes that do not fit.
     #[command(after_help = help::DOCTOR)]
-    Doctor,
+    Doctor {
+        /// Mend what can be mended without losing anything: entries of indexes. No record is changed or deleted.
+        #[arg(long)]
+        repair: bool,
+    },
     /// What the exit codes mean.
     #[command(long_about = EXIT_CODES)]
     ExitCodes,
@@ -96,7 +100,8 @@ impl Command {
             Self::Window(command) | Self::Phase(command) => command.only_reads(),
             Self::Segment(command) => matches!(command, SegmentCommand::List | SegmentCommand::Get { .. }),
             Self::Import(import) => import.dry_run,
-            Self::Eval(_) | Self::Export | Self::Health | Self::Doctor | Self::ExitCodes => true,
+            Self::Doctor { repair } => !repair,
+            Self::Eval(_) | Self::Export | Self::Health | Self::ExitCodes => true,
         }
     }
 }

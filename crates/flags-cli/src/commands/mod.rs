@@ -4,6 +4,7 @@ mod doctor;
 pub(crate) mod eval;
 mod export;
 mod flag;
+mod flaws;
 mod health;
 mod import;
 mod listing;
@@ -23,6 +24,8 @@ use crate::output::Output;
 /// What every command works with.
 pub(crate) struct Session {
     pub(crate) store: FlagStore,
+    /// May hold a password.
+    pub(crate) url: String,
     pub(crate) out: Output,
     /// Whether every question has been answered with yes.
     pub(crate) yes: bool,
@@ -51,7 +54,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Export => export::run(session).await,
         Command::Import(import) => import::run(session, &import).await,
         Command::Health => health::run(session).await,
-        Command::Doctor => doctor::run(session).await,
+        Command::Doctor { repair } => doctor::run(session, repair).await,
         Command::ExitCodes => Ok(Exit::Ok),
     }
 }

@@ -3,9 +3,10 @@
 use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
-use flags_tests::server::{Shared, unique_prefix};
+use flags_tests::server::{Server, Shared, unique_prefix};
 
 /// The binary under test.
 pub(crate) const FLAGS: &str = env!("CARGO_BIN_EXE_flags");
@@ -38,6 +39,18 @@ impl Cli {
         let server = Shared::get()?;
         let prefix = Some(unique_prefix());
         Ok(Self { store: server.url(), prefix, _server: Some(server), transcript: String::new() })
+    }
+
+    /// On a Redis server of its own of which nobody has anything to say: it keeps what it has on disk.
+    pub(crate) fn sound_redis() -> Result<Self> {
+        let server = Shared::Started(Arc::new(Server::start(&["--appendonly", "yes"])?));
+        let prefix = Some(unique_prefix());
+        Ok(Self { store: server.url(), prefix, _server: Some(server), transcript: String::new() })
+    }
+
+    /// The URL of its server.
+    pub(crate) fn url(&self) -> &str {
+        &self.store
     }
 
     /// On the document that the tests share.

@@ -1,7 +1,6 @@
 //! What is wrong in a store, and is found.
 
 use anyhow::{Result, ensure};
-use flags_tests::server::Shared;
 
 use crate::cli::{Cli, snapshot};
 
@@ -9,13 +8,12 @@ const GONE: &str = "00000000-0000-4000-8000-000000000001";
 
 #[tokio::test]
 async fn doctor_finds_what_others_left() -> Result<()> {
-    let mut cli = Cli::redis()?;
+    let mut cli = Cli::sound_redis()?;
     cli.ok("flag create good", "")?;
     cli.ok("doctor", "")?;
     // As another library may leave it: half a flag, an override of nobody's, segments in a circle, a rollout of 200%.
-    let server = Shared::get()?;
     let prefix = cli.prefix().to_owned();
-    let client = redis::Client::open(server.url())?;
+    let client = redis::Client::open(cli.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;
     let segment = |id: u8, parent: u8| {
         format!(
@@ -50,6 +48,31 @@ async fn doctor_finds_what_others_left() -> Result<()> {
     // What cannot be read can be deleted.
     cli.ok("flag delete bad", "")?;
     snapshot("doctor", &cli.transcript);
+    Ok(())
+}
+
+#[tokio::test]
+async fn doctor_repairs_indexes_and_leaves_records_alone() -> Result<()> {
+    let mut cli = Cli::sound_redis()?;
+    cli.ok("flag create a", "")?;
+    let (prefix, client) = (cli.prefix().to_owned(), redis::Client::open(cli.url())?);
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    // A flag that no listing shows, an entry without a flag, a list in the place of an index.
+    let mut pipe = redis::pipe();
+    pipe.srem(format!("{prefix}flags"), "a").sadd(format!("{prefix}flags"), "gone");
+    pipe.rpush(format!("{prefix}segments"), "x");
+    pipe.query_async::<()>(&mut connection).await?;
+    cli.ok("flag list --json", "")?;
+    for line in ["doctor", "doctor --repair", "doctor --json"] {
+        let ran = cli.run(line)?;
+        ensure!(ran.code == Some(1), "the list is left to somebody: {ran:?}");
+    }
+    pipe = redis::pipe();
+    pipe.del(format!("{prefix}segments"));
+    pipe.query_async::<()>(&mut connection).await?;
+    cli.ok("doctor", "")?;
+    cli.ok("flag list", "")?;
+    snapshot("doctor_repair", &cli.transcript);
     Ok(())
 }
 
