@@ -12,7 +12,8 @@ use crate::workspace::Workspace;
 const LAYERS: [(&str, &[&str]); 7] = [
     ("flags-core", &[]),
     ("flags-memory", &["flags-core"]),
-    ("flags-file", &["flags-core"]),
+    // Its state in memory is that of flags-memory.
+    ("flags-file", &["flags-core", "flags-memory"]),
     ("flags-redis", &["flags-core"]),
     ("flags-engine", &["flags-core"]),
     // An application like any other: what it needs, others need too.

@@ -51,6 +51,23 @@ impl Context {
         offered("planting bytes", self.namespace.plant(key, bytes.as_ref()).await)
     }
 
+    /// Writes these bytes as a foreign writer would, if the store has a way to hold them.
+    pub(crate) async fn plants(&self, key: &Key, bytes: &[u8]) -> Checked<bool> {
+        match self.namespace.plant(key, bytes).await {
+            Ok(planted) => Ok(planted.is_some()),
+            Err(error) => Err(harness_failed("plant bytes", &error)),
+        }
+    }
+
+    /// Makes the record unreadable, as a foreign writer would: by these bytes or, where the store has no way to hold them, by a
+    /// member of a wrong type.
+    pub(crate) async fn spoil(&self, record: &Record, bytes: &str) -> Checked {
+        if self.plants(&record.key(), bytes.as_bytes()).await? {
+            return Ok(());
+        }
+        self.plant(&record.key(), mistyped(record)?).await
+    }
+
     /// Writes this record as a foreign writer would.
     pub(crate) async fn plant_record(&self, record: &Record) -> Checked {
         let bytes = record.encode().map_err(|error| unexpected("encoding a record", &error))?;
@@ -89,6 +106,16 @@ impl Context {
     /// Handles for tasks of their own.
     pub(crate) fn handle(&self) -> StorageHandle {
         StorageHandle::clone(&self.store.handle)
+    }
+}
+
+/// The record's JSON, with an instant that is none.
+fn mistyped(record: &Record) -> Checked<String> {
+    let bytes = record.encode().map_err(|error| unexpected("encoding a record", &error))?;
+    let text = String::from_utf8_lossy(&bytes);
+    match text.split_once("\"created_at\":null") {
+        Some((before, after)) => Ok(format!("{before}\"created_at\":\"soon\"{after}")),
+        None => Err(Stop::failed("the suite's own record has a time of creation")),
     }
 }
 

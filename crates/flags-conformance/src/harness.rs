@@ -65,7 +65,8 @@ pub trait Namespace: Send + Sync + 'static {
     }
 
     /// Stores these bytes as the value of that record, as a writer would that knows neither this library nor its
-    /// contract (and a store that declares `Watch` then reports it): nothing is checked, and what it wrote to find the record again (an index, a directory) is written too.
+    /// contract (and a store that declares `Watch` then reports it): nothing is checked, and what it wrote to find the record again (an index, a directory) is written too. `Ok(None)` also for
+    /// bytes that the store has no way to hold: all its records are one JSON document, and these are no JSON.
     ///
     /// # Errors
     ///

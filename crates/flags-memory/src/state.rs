@@ -26,7 +26,8 @@ pub struct State {
 
 impl State {
     /// The record under that key, expired or not.
-    pub(crate) fn by_key(&self, key: &Key) -> Option<&Entry> {
+    #[must_use]
+    pub fn by_key(&self, key: &Key) -> Option<&Entry> {
         self.by_kind.get(&key.kind())?.get(key)
     }
 

@@ -206,7 +206,7 @@ async fn c03_a_corrupt_record_counts_as_present(ctx: &Context) -> Checked {
             continue;
         }
         let key = record.key();
-        ctx.plant(&key, "{").await?;
+        ctx.spoil(&record, "{").await?;
         let what = format!("creating over the corrupt {key}");
         let batch = Batch::new().put(record.clone(), Expect::Absent);
         ctx.store.refused(&what, batch, ErrorKind::AlreadyExists, &key).await?;
@@ -219,20 +219,20 @@ async fn c03_a_corrupt_record_counts_as_present(ctx: &Context) -> Checked {
             .await?;
         ctx.store.put(&edited(&record, 1), Expect::Revision(revision)).await?;
         ctx.store.holds("after replacing a corrupt record by its revision", &edited(&record, 1)).await?;
-        ctx.plant(&key, "[]").await?;
+        ctx.spoil(&record, "[]").await?;
         ctx.store.put(&record, Expect::Present).await?;
         ctx.store.holds("after replacing a corrupt record", &record).await?;
-        ctx.plant(&key, "\u{fffd}").await?;
+        ctx.spoil(&record, "\u{fffd}").await?;
         let revision = revision_of(&ctx.store.corrupt(&key).await?)?;
         let effect = ctx.store.delete(&key, Expect::Revision(revision.clone())).await?;
         equal("the effect of deleting a corrupt record: `before`", &effect.before, &Some(revision))?;
         ctx.store.absent("after deleting a corrupt record", &key).await?;
     }
     let broken = Record::from(flag("broken")?);
-    ctx.plant(&broken.key(), "{").await?;
+    ctx.spoil(&broken, "{").await?;
     ctx.store.put(&broken, Expect::Present).await?;
     ctx.store.holds("after replacing a corrupt flag", &broken).await?;
-    ctx.plant(&broken.key(), "{").await?;
+    ctx.spoil(&broken, "{").await?;
     ctx.store.delete(&broken.key(), Expect::Present).await?;
     ctx.store.absent("after deleting a corrupt flag", &broken.key()).await
 }

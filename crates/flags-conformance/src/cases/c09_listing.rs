@@ -118,10 +118,11 @@ async fn c09_records_that_stay_are_listed_once_while_others_change(ctx: &Context
 async fn c09_a_corrupt_record_hides_no_other(ctx: &Context) -> Checked {
     let records = flags(MANY, "f")?;
     ctx.store.fill(&records).await?;
-    let mut corrupt: Vec<Key> = records.iter().skip(3).step_by(170).map(Record::key).collect();
-    for key in &corrupt {
-        ctx.plant(key, "{\"id\":").await?;
+    let corrupt: Vec<&Record> = records.iter().skip(3).step_by(170).collect();
+    for record in &corrupt {
+        ctx.spoil(record, "{\"id\":").await?;
     }
+    let mut corrupt: Vec<Key> = corrupt.into_iter().map(Record::key).collect();
     corrupt.sort();
     let listed = ctx.store.list(Query::All(Kind::Flag)).await?;
     let mut came: Vec<Key> = listed.corrupt.iter().filter_map(|error| error.key().cloned()).collect();
@@ -138,10 +139,11 @@ async fn c09_a_corrupt_record_of_every_kind_is_listed(ctx: &Context) -> Checked 
             (one_of_each(&format!("broken {kind}"))?, one_of_each(&format!("sound {kind}"))?);
         ctx.store.fill(&broken).await?;
         ctx.store.fill(&sound).await?;
-        let Some(key) = broken.iter().map(Record::key).find(|key| key.kind() == kind) else {
+        let Some(broken) = broken.iter().find(|record| record.kind() == kind) else {
             fail!("the suite made no record of kind {kind}")
         };
-        ctx.plant(&key, "[1, 2").await?;
+        let key = broken.key();
+        ctx.spoil(broken, "[1, 2").await?;
         let listed = ctx.store.list(Query::All(kind)).await?;
         let errors: Vec<_> = listed.corrupt.iter().map(|error| (error.kind(), error.key())).collect();
         equal("the errors that a listing yields", &errors, &vec![(ErrorKind::Corrupt, Some(&key))])?;

@@ -66,9 +66,9 @@ async fn c12_a_foreign_write_is_reported(ctx: &Context) -> Checked {
         ctx.plant_record(&edited(&record, 1)).await?;
         watching.reports(&format!("after a foreign update of {key}"), [&key]).await?;
     }
-    let broken = Record::from(flag("broken")?).key();
-    ctx.plant(&broken, "{").await?;
-    watching.reports("after a foreign write of a corrupt record", [&broken]).await?;
+    let broken = Record::from(flag("broken")?);
+    ctx.spoil(&broken, "{").await?;
+    watching.reports("after a foreign write of a corrupt record", [&broken.key()]).await?;
     Ok(())
 }
 

@@ -57,8 +57,9 @@ async fn typed_an_import_may_replace_everything(ctx: &Context) -> Checked {
 
 async fn typed_an_export_holds_corrupt_records_beside(ctx: &Context) -> Checked {
     let store = typed(ctx);
-    let broken = Record::from(flag("broken")?).key();
-    ctx.plant(&broken, "{").await?;
+    let broken = Record::from(flag("broken")?);
+    ctx.spoil(&broken, "{").await?;
+    let broken = broken.key();
     let sound = one_of_each("sound")?;
     ctx.store.fill(&sound).await?;
     let export = ok("export", store.export()).await?;

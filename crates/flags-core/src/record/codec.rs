@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Serialize, Serializer};
 
 use super::{Key, Kind, Model, Record};
 use crate::error::{Error, ErrorKind, Result};
@@ -15,15 +15,7 @@ impl Record {
     ///
     /// [`ErrorKind::Invalid`] when an unknown member bears the name of a known one.
     pub fn encode(&self) -> Result<Vec<u8>> {
-        match self {
-            Self::Flag(record) => encode(&**record),
-            Self::Override(record) => encode(&**record),
-            Self::ScheduledChange(record) => encode(&**record),
-            Self::TimeSchedule(record) => encode(&**record),
-            Self::RolloutPhase(record) => encode(&**record),
-            Self::Segment(record) => encode(&**record),
-        }
-        .map_err(|source| {
+        serde_json::to_vec(self).map_err(|source| {
             Error::new(ErrorKind::Invalid, "the record has no JSON form; see the cause")
                 .with_key(self.key())
                 .with_source(source)
@@ -63,8 +55,18 @@ impl Record {
     }
 }
 
-fn encode<T: Serialize>(record: &T) -> serde_json::Result<Vec<u8>> {
-    serde_json::to_vec(record)
+/// The wire form, **with `serde_json` alone**: see [`Json`](crate::Json).
+impl Serialize for Record {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            Self::Flag(record) => record.serialize(serializer),
+            Self::Override(record) => record.serialize(serializer),
+            Self::ScheduledChange(record) => record.serialize(serializer),
+            Self::TimeSchedule(record) => record.serialize(serializer),
+            Self::RolloutPhase(record) => record.serialize(serializer),
+            Self::Segment(record) => record.serialize(serializer),
+        }
+    }
 }
 
 fn decode<T: Model>(bytes: &[u8]) -> Result<Arc<T>> {

@@ -8,9 +8,6 @@ use crate::open::{Extra, open_record};
 use crate::record::Record;
 use crate::record::codec::member;
 
-/// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
-const VERSION: u32 = 1;
-
 /// Every record of a store, as one JSON object: `version`, and a list for each kind.
 ///
 /// The lists are in the order of the records' keys, so that two documents can be compared line by line.
@@ -48,9 +45,10 @@ open_record!(Document);
 
 fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     match u32::deserialize(deserializer)? {
-        VERSION => Ok(VERSION),
+        Document::VERSION => Ok(Document::VERSION),
         other => Err(D::Error::custom(format!(
-            "version {other} of the format is not known; this is version {VERSION}"
+            "version {other} of the format is not known; this is version {}",
+            Document::VERSION
         ))),
     }
 }
@@ -58,7 +56,7 @@ fn known_version<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::E
 impl Default for Document {
     fn default() -> Self {
         Self {
-            version: VERSION,
+            version: Self::VERSION,
             flags: Vec::new(),
             overrides: Vec::new(),
             scheduled_changes: Vec::new(),
@@ -71,6 +69,9 @@ impl Default for Document {
 }
 
 impl Document {
+    /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
+    pub const VERSION: u32 = 1;
+
     /// Reads a document.
     ///
     /// # Errors

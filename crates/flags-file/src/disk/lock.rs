@@ -1,0 +1,64 @@
+//! [`Lock`]: one writer at a time, among all processes.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::Stamp;
+use crate::fault::{Cause, Doing, Fault};
+
+/// How long to wait before asking again, at first and at most. The operating system has no lock with a deadline.
+const PAUSE: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(4));
+
+/// Held from reading the file to having replaced it. The operating system releases it when the process dies.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    _file: File,
+}
+
+impl Lock {
+    /// Waits for the lock of the file at `target`, until that instant.
+    pub(crate) fn acquire(target: &Path, until: Instant) -> Result<Self, Fault> {
+        let fault = |error| Fault::io(target, Doing::Lock, error);
+        let begun = Instant::now();
+        let path = beside(target, ".lock");
+        let mut pause = PAUSE.0;
+        loop {
+            let file = open(&path).map_err(fault)?;
+            match file.try_lock() {
+                // Somebody who removed the lock file makes others lock another one.
+                Ok(()) if is_at(&file, &path).map_err(fault)? => return Ok(Self { _file: file }),
+                Ok(()) => {}
+                Err(TryLockError::Error(error)) => return Err(fault(error)),
+                Err(TryLockError::WouldBlock) => {
+                    let now = Instant::now();
+                    if now >= until {
+                        return Err(Fault::new(target, Cause::Locked(now - begun)));
+                    }
+                    std::thread::sleep(pause.min(until - now));
+                    pause = (pause * 2).min(PAUSE.1);
+                }
+            }
+        }
+    }
+}
+
+/// The file's neighbour whose name has that ending.
+pub(super) fn beside(target: &Path, ending: &str) -> PathBuf {
+    let mut name = target.file_name().unwrap_or_default().to_os_string();
+    name.push(ending);
+    target.with_file_name(name)
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    match OpenOptions::new().read(true).write(true).create(true).truncate(false).open(path) {
+        // Another user's: it can be locked without being written.
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => File::open(path).map_err(|_| error),
+        opened => opened,
+    }
+}
+
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    Ok(super::stamp(path)? == Some(Stamp::of(&file.metadata()?)))
+}

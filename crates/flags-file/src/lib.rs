@@ -1,0 +1,66 @@
+//! Feature flags in one JSON file: embedded, durable, reviewable in git, reloaded when it is edited.
+//!
+//! The file is the document that an export writes ([`Document`](flags_core::transfer::Document)), so that people, `git diff` and other
+//! programs can read it. Any number of processes and people may read and write it at the same time; none of them needs a server.
+//!
+//! # What a commit does
+//!
+//! It takes a lock beside the file (`flags.json.lock` for `flags.json`; never remove it while the file is in use), reads the file
+//! again if it changed, judges the batch, writes the new document beside the old one (`flags.json.tmp`), brings it to the disk, puts
+//! it in the old one's place in one step, and brings that to the disk. So a process that is killed, or a power failure, at any
+//! point leaves the old document or the new one, and no process loses another's commit. Commits that wait for each other in one
+//! process are written together. The new file has the permissions and, where possible, the owner of the old one; a symbolic link stays one.
+//!
+//! A record that does not change keeps its text to the byte, its order of members and white space, so that a diff shows what
+//! changed and nothing else. Records are in the order of their keys; expired ones are left out of what is written next. Members that we do
+//! not know, also those beside the lists, are kept.
+//!
+//! # What a read does
+//!
+//! It asks the file system, without waiting, whether the file is still the one that was read (its inode, times and size), and reads it
+//! again if not: so it sees every commit of every process. The file belongs on a local disk; on one of a network,
+//! neither this question nor the lock is as quick or as certain.
+//!
+//! # Edits from outside
+//!
+//! An editor's save, a `git checkout`, the swap of a mounted ConfigMap's links: each is read with the next call, and told to every
+//! watch by the keys of the records that differ. A revision is a digest of the record's text, so an edit from outside makes an older
+//! revision stale as a commit does. Editors know no lock: one that saves between a commit's last look and its rename, some
+//! microseconds, is overwritten.
+//!
+//! | what is wrong | what happens |
+//! |---|---|
+//! | the file is no document (bad JSON, half written, a record without a name, a key twice) | reads go on with the last good state; commits are `Unavailable` with the line and the column, so that the edit is not destroyed; [`health`](flags_core::Storage::health) warns; all is well once it is mended |
+//! | a record is no such record (a wrong type, an unknown enumeration value) | it alone is `Corrupt`; it can be replaced or deleted, and is otherwise kept as it is |
+//! | two flags have one id, or two segments one name | one of them is found by it; `health` warns |
+//! | the file is gone | as when it is broken: editors and git remove a file before they write the new one |
+//! | its directory is gone, or permission is missing | reads and commits are `Unavailable` or `Denied` |
+//! | the file is read-only | commits are `Denied` |
+//!
+//! # Examples
+//!
+//! ```
+//! use flags_core::{Flag, FlagKey, FlagStore};
+//! use flags_file::FileStorage;
+//!
+//! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
+//! # let directory = tempfile::tempdir()?;
+//! # let path = directory.path().join("flags.json");
+//! let storage = FileStorage::open(&path).await?;
+//! let store = FlagStore::new(std::sync::Arc::new(storage));
+//! store.create_flag(Flag::new(FlagKey::new("new-checkout")?)).await?;
+//! assert!(std::fs::read_to_string(&path)?.starts_with("{\n  \"version\": 1,\n  \"flags\": [\n    {"));
+//! # Ok::<(), Box<dyn std::error::Error>>(()) })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod contents;
+mod disk;
+mod document;
+mod fault;
+mod options;
+mod store;
+mod url;
+
+pub use options::FileBuilder;
+pub use store::FileStorage;

@@ -1,0 +1,225 @@
+//! Commits: those that wait for each other are judged in turn and written together.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Instant;
+
+use flags_core::storage::{Batch, Effect};
+use flags_core::{Error, ErrorKind, Key, Result};
+use futures_util::future::{Either, select};
+use tokio::sync::{Mutex as Turn, oneshot};
+
+use super::blocking::{begin, within};
+use super::shared::{Publishing, Shared, lock};
+use super::view::View;
+use crate::contents::Encoded;
+use crate::disk::{Lock, Replaced, replace, target};
+use crate::fault::{Cause, Fault};
+
+/// How often a group is judged again because somebody edits the file at the same moment.
+const ATTEMPTS: usize = 20;
+
+/// Commits that wait for their turn.
+#[derive(Default)]
+pub(super) struct Queue {
+    waiting: Mutex<Vec<Waiting>>,
+    /// Held while a group is written, by a task that may be gone by then.
+    turn: Arc<Turn<()>>,
+}
+
+/// A commit that waits for its turn.
+struct Waiting {
+    batch: Encoded,
+    until: Instant,
+    phase: Arc<Phase>,
+    answer: oneshot::Sender<Result<Vec<Effect>>>,
+}
+
+/// Whether a commit may still be given up with certainty.
+#[derive(Default)]
+struct Phase(AtomicU8);
+
+impl Phase {
+    const WAITING: u8 = 0;
+    const BEGUN: u8 = 1;
+    const ABANDONED: u8 = 2;
+
+    fn leave_waiting(&self, to: u8) -> bool {
+        self.0.compare_exchange(Self::WAITING, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// From here on it may be applied at any moment. False: its caller has left.
+    fn begin(&self) -> bool {
+        self.leave_waiting(Self::BEGUN)
+    }
+
+    /// It will certainly not be applied. False: that is too late.
+    fn abandon(&self) -> bool {
+        self.leave_waiting(Self::ABANDONED)
+    }
+}
+
+/// Gives up a commit that nobody waits for any more.
+struct AbandonOnDrop(Arc<Phase>);
+
+impl Drop for AbandonOnDrop {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
+
+pub(super) async fn commit(shared: &Arc<Shared>, batch: Batch) -> Result<Vec<Effect>> {
+    shared.check_open()?;
+    // Here and not in its turn: writing records down is most of the work.
+    let batch = Encoded::new(batch, shared.descriptor.limits())?;
+    if batch.is_empty() {
+        return Ok(Vec::new());
+    }
+    let deadline = shared.options.deadline;
+    let phase = AbandonOnDrop(Arc::default());
+    let (answer, answered) = oneshot::channel();
+    let waiting = Waiting { batch, until: Instant::now() + deadline, phase: Arc::clone(&phase.0), answer };
+    lock(&shared.queue.waiting).push(waiting);
+    match within(deadline, take_turns(shared, answered)).await {
+        Some(outcome) => outcome.unwrap_or_else(|| Err(unanswered(&phase.0, "the runtime is shutting down"))),
+        None => Err(unanswered(&phase.0, "the write did not end in time")),
+    }
+}
+
+/// The error of a commit that was not answered.
+fn unanswered(phase: &Phase, why: &str) -> Error {
+    if phase.abandon() {
+        Error::new(ErrorKind::Unavailable, format!("{why}, nothing was changed; try again"))
+    } else {
+        Error::new(ErrorKind::Indeterminate, format!("{why}; look before you repeat it"))
+    }
+}
+
+/// Waits for the answer, and for the turn to write everything that waits. `None`: there will be no answer.
+async fn take_turns(
+    shared: &Arc<Shared>,
+    answered: oneshot::Receiver<Result<Vec<Effect>>>,
+) -> Option<Result<Vec<Effect>>> {
+    let turn = std::pin::pin!(Arc::clone(&shared.queue.turn).lock_owned());
+    let (turn, answered) = match select(answered, turn).await {
+        Either::Left((answer, _)) => return answer.ok(),
+        Either::Right(mine) => mine,
+    };
+    let group = Arc::clone(shared);
+    let written = begin(move || {
+        write_group(&group);
+        drop(turn);
+    });
+    match written {
+        // Its own commit is in the group, or was in the one before. It is waited for elsewhere too, so the task may go on alone.
+        Ok(_task) => answered.await.ok(),
+        Err(error) => Some(Err(error)),
+    }
+}
+
+/// A commit that was judged, and what to tell its caller once the group is on the disk.
+type Judged = (oneshot::Sender<Result<Vec<Effect>>>, Result<Vec<Effect>>);
+
+/// Judges and writes all commits that wait.
+fn write_group(shared: &Shared) {
+    let mut group = std::mem::take(&mut *lock(&shared.queue.waiting));
+    let Some(until) = group.iter().map(|waiting| waiting.until).max() else { return };
+    let outcome = locked(shared, until, |shared, publishing| {
+        group.retain(|waiting| waiting.phase.begin());
+        write(shared, &group, publishing)
+    });
+    let mut answers: Vec<Judged> = Vec::new();
+    match outcome {
+        Ok(judged) => answers.extend(group.into_iter().map(|waiting| waiting.answer).zip(judged)),
+        Err(fault) => {
+            for waiting in group {
+                // Also for those that were refused: by a state that never came to be.
+                answers.push((waiting.answer, Err(fault.error())));
+            }
+        }
+    }
+    for (caller, answer) in answers {
+        // One that has left needs no answer.
+        let _ = caller.send(answer);
+    }
+}
+
+/// Does it as the only writer of all processes.
+fn locked<T>(
+    shared: &Shared,
+    until: Instant,
+    write: impl FnOnce(&Shared, &mut Publishing<'_>) -> Result<T, Fault>,
+) -> Result<T, Fault> {
+    let path = &shared.options.path;
+    if shared.is_closed() {
+        return Err(shared.fault(Cause::Closed));
+    }
+    // A missing directory is better told as such than as a lock that cannot be made.
+    shared.sync(&mut shared.publishing())?;
+    for _ in 0..ATTEMPTS {
+        let file = target(path);
+        let _lock = Lock::acquire(&file, until)?;
+        // A link may lead elsewhere by now.
+        if target(path) == file {
+            return write(shared, &mut shared.publishing());
+        }
+    }
+    Err(shared.fault(Cause::Restless))
+}
+
+/// Judges the group by the file as it is, and replaces the file if anything changes.
+fn write(
+    shared: &Shared,
+    group: &[Waiting],
+    publishing: &mut Publishing<'_>,
+) -> Result<Vec<Result<Vec<Effect>>>, Fault> {
+    for _ in 0..ATTEMPTS {
+        let view = shared.sync(publishing)?;
+        if let Some(fault) = &view.fault {
+            // Writing would destroy an edit, or bring back what somebody removed.
+            return Err(fault.clone());
+        }
+        let (contents, judged, changed) = judge(shared, &view, group);
+        if changed.is_empty() {
+            return Ok(judged);
+        }
+        let before = view.seen.map(|seen| seen.stamp);
+        let text = contents.render();
+        match replace(&target(&shared.options.path), text.as_bytes(), before.as_ref()) {
+            Ok(Replaced::Done(seen)) => {
+                let changed: Vec<Key> = changed.into_iter().collect();
+                shared.publish(View { contents, seen: Some(seen), fault: None }, &changed, publishing);
+                return Ok(judged);
+            }
+            Ok(Replaced::Overtaken) => {}
+            // The new file is there, whether or not it will be after a loss of power: the next read sees it. Who was refused was refused.
+            Err(fault) if fault.is_uncertain() => {
+                return Ok(judged
+                    .into_iter()
+                    .map(|judged| judged.and_then(|_| Err(fault.error())))
+                    .collect());
+            }
+            Err(fault) => return Err(fault),
+        }
+    }
+    Err(shared.fault(Cause::Restless))
+}
+
+fn judge(
+    shared: &Shared,
+    view: &View,
+    group: &[Waiting],
+) -> (crate::contents::Contents, Vec<Result<Vec<Effect>>>, HashSet<Key>) {
+    let mut contents = view.contents.clone();
+    let mut changed = HashSet::new();
+    let judged = group.iter().map(|waiting| {
+        let now = shared.options.clock.now();
+        let (next, effects, keys) = contents.apply(&waiting.batch, now, shared.descriptor.limits())?;
+        contents = next;
+        changed.extend(keys);
+        Ok(effects)
+    });
+    let judged = judged.collect();
+    (contents, judged, changed)
+}

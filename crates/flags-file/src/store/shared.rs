@@ -1,0 +1,166 @@
+//! [`Shared`]: what the handles of one opening share, and how it follows the file.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use arc_swap::ArcSwap;
+use flags_core::storage::{Capability, Descriptor};
+use flags_core::watch::{ChangeHub, Wake};
+use flags_core::{Key, Result};
+
+use super::blocking::blocking;
+use super::commit::Queue;
+use super::follow::Follower;
+use super::view::View;
+use crate::contents::Contents;
+use crate::disk;
+use crate::fault::{Cause, Doing, Fault};
+use crate::options::Options;
+
+/// What the handles of one opening share.
+pub(super) struct Shared {
+    pub(super) descriptor: Descriptor,
+    pub(super) options: Options,
+    pub(super) hub: ChangeHub,
+    pub(super) queue: Queue,
+    pub(super) follower: Mutex<Option<Arc<Follower>>>,
+    view: ArcSwap<View>,
+    /// Held by whoever makes the next view.
+    publishing: Mutex<()>,
+    closed: AtomicBool,
+}
+
+/// The right to make the next view. Watches that were told of it wake when it is given up.
+pub(super) struct Publishing<'a> {
+    // In this order: readers wake once the lock is free, since they may call the store.
+    _guard: MutexGuard<'a, ()>,
+    wakes: Vec<Wake>,
+}
+
+/// No lock here guards anything that a panic could leave half done.
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Shared {
+    /// Reads the file for the first time, when a broken one is an error.
+    pub(super) fn open(options: Options) -> Result<Self, Fault> {
+        let descriptor = Descriptor::new("file")
+            .with(Capability::Durable)
+            .with(Capability::Shared)
+            .with(Capability::Watch)
+            .with_limits(options.limits.clone());
+        let shared = Self {
+            descriptor,
+            options,
+            hub: ChangeHub::new(),
+            queue: Queue::default(),
+            follower: Mutex::default(),
+            view: ArcSwap::default(),
+            publishing: Mutex::default(),
+            closed: AtomicBool::new(false),
+        };
+        let view = shared.sync(&mut shared.publishing())?;
+        match &view.fault {
+            Some(fault) => Err(fault.clone()),
+            None => Ok(shared),
+        }
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed.load(Ordering::Acquire)
+    }
+
+    pub(super) fn check_open(&self) -> Result<()> {
+        if self.is_closed() { Err(flags_core::Error::closed()) } else { Ok(()) }
+    }
+
+    pub(super) fn close(&self) {
+        self.closed.store(true, Ordering::Release);
+        lock(&self.follower).take();
+        // What it held is freed; readers that hold a snapshot keep theirs.
+        self.view.store(Arc::default());
+        drop(self.hub.close());
+    }
+
+    pub(super) fn fault(&self, cause: Cause) -> Fault {
+        Fault::new(&self.options.path, cause)
+    }
+
+    /// What the file holds now. Waits for the disk only where the file changed.
+    pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<View>> {
+        self.check_open()?;
+        let view = self.view.load_full();
+        match disk::stamp(&self.options.path) {
+            Ok(stamp) if view.is_certainly(stamp.as_ref()) => return Ok(view),
+            Ok(_) => {}
+            Err(error) => return Err(Fault::io(&self.options.path, Doing::Read, error).error()),
+        }
+        let shared = Arc::clone(self);
+        let synced = blocking(self.options.deadline, move || shared.sync(&mut shared.publishing())).await?;
+        synced.map_err(|fault| fault.error())
+    }
+
+    /// Waits for the right to make the next view.
+    pub(super) fn publishing(&self) -> Publishing<'_> {
+        Publishing { _guard: lock(&self.publishing), wakes: Vec::new() }
+    }
+
+    /// Reads the file again if it changed, and tells the watches how.
+    pub(super) fn sync(&self, publishing: &mut Publishing<'_>) -> Result<Arc<View>, Fault> {
+        if self.is_closed() {
+            return Err(self.fault(Cause::Closed));
+        }
+        let path = &self.options.path;
+        let unreadable = |error| Fault::io(path, Doing::Read, error);
+        let view = self.view.load_full();
+        if view.is_certainly(disk::stamp(path).map_err(unreadable)?.as_ref()) {
+            return Ok(view);
+        }
+        let Some((bytes, seen)) = disk::read(path).map_err(unreadable)? else {
+            return self.missing(view, publishing);
+        };
+        if view.seen.is_some_and(|before| before.is(&seen.stamp, &bytes)) {
+            return Ok(self.publish(view.seen_again(seen), &[], publishing));
+        }
+        match Contents::parse(&bytes, &view.contents) {
+            Ok(contents) => {
+                let changed = contents.changed_since(&view.contents);
+                let next = View { contents, seen: Some(seen), fault: None };
+                Ok(self.publish(next, &changed, publishing))
+            }
+            Err(broken) => {
+                let fault = self.fault(Cause::Broken(broken));
+                Ok(self.publish(view.faulty(Some(seen), fault), &[], publishing))
+            }
+        }
+    }
+
+    /// There is no file: not yet, or not any more.
+    fn missing(&self, view: Arc<View>, publishing: &mut Publishing<'_>) -> Result<Arc<View>, Fault> {
+        let directory = self.options.path.parent();
+        if directory.is_none_or(|directory| !directory.is_dir()) {
+            return Err(self.fault(Cause::NoDirectory));
+        }
+        if view.seen.is_none() {
+            return Ok(view);
+        }
+        Ok(self.publish(view.faulty(None, self.fault(Cause::Gone)), &[], publishing))
+    }
+
+    /// Makes that the view, and tells the watches of what changed.
+    pub(super) fn publish(&self, view: View, changed: &[Key], publishing: &mut Publishing<'_>) -> Arc<View> {
+        let view = Arc::new(view);
+        self.view.store(Arc::clone(&view));
+        // Under the lock, so that watches see changes in their order.
+        publishing.wakes.push(self.hub.changed(changed));
+        view
+    }
+}
+
+impl Publishing<'_> {
+    /// Readers to wake once the lock is free.
+    pub(super) fn wake_later(&mut self, wake: Wake) {
+        self.wakes.push(wake);
+    }
+}
