@@ -1,13 +1,14 @@
 //! Opening the store; creating, updating and deleting a record of any kind.
 
-use feature_flags::storage::{Revision, Stored};
+use feature_flags::storage::{Batch, Expect, Revision, Stored};
 use feature_flags::{
-    Error, ErrorKind, Flag, FlagKey, FlagStore, Key, Model, Record, Result, Versioned, connect,
+    Error, ErrorKind, Flag, FlagKey, FlagStore, Key, Model, Override, Record, Result, Timestamp, Versioned,
+    connect,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::Global;
-use crate::failure::{Exit, Failure};
+use crate::failure::{Exit, Failure, noun};
 
 /// Opens the store that the options name; its URL, the prefix included, comes with it.
 pub(crate) async fn open(global: &Global) -> Result<(FlagStore, String), Failure> {
@@ -58,11 +59,11 @@ pub(crate) fn stored<T: Model>(versioned: &Versioned<T>) -> Stored {
     Stored::new(versioned.value().clone().into_record(), versioned.revision().clone())
 }
 
-/// Creates a record; an override is replaced if it is there.
+/// Creates a record.
 pub(crate) async fn create(store: &FlagStore, record: Record) -> Result<Stored> {
     Ok(match record {
         Record::Flag(flag) => stored(&store.create_flag((*flag).clone()).await?),
-        Record::Override(one) => stored(&store.create_override((*one).clone()).await?),
+        Record::Override(one) => put_override(store, &one, Expect::Absent).await?,
         Record::ScheduledChange(change) => stored(&store.create_scheduled_change((*change).clone()).await?),
         Record::TimeSchedule(window) => stored(&store.create_time_schedule((*window).clone()).await?),
         Record::RolloutPhase(phase) => stored(&store.create_rollout_phase((*phase).clone()).await?),
@@ -75,6 +76,7 @@ pub(crate) async fn create(store: &FlagStore, record: Record) -> Result<Stored> 
 pub(crate) async fn update(store: &FlagStore, record: Record, expected: Option<&Revision>) -> Result<Stored> {
     Ok(match record {
         Record::Flag(flag) => stored(&store.update_flag((*flag).clone(), expected).await?),
+        Record::Override(one) => put_override(store, &one, Expect::revision_or_present(expected)).await?,
         Record::ScheduledChange(change) => {
             stored(&store.update_scheduled_change((*change).clone(), expected).await?)
         }
@@ -85,6 +87,19 @@ pub(crate) async fn update(store: &FlagStore, record: Record, expected: Option<&
         Record::Segment(segment) => stored(&store.update_segment((*segment).clone(), expected).await?),
         other => return Err(unknown(&other.key())),
     })
+}
+
+/// Writes an override on a condition, which the typed API has no method for.
+async fn put_override(store: &FlagStore, one: &Override, expect: Expect) -> Result<Stored> {
+    let mut one = one.clone();
+    let now = Timestamp::now();
+    one.created_at.get_or_insert(now);
+    one.updated_at = Some(now);
+    let record = Record::from(one);
+    let effects = store.storage().commit(Batch::new().put(record.clone(), expect)).await?;
+    // One that had expired already has no revision.
+    let after = effects.into_iter().next().and_then(|effect| effect.after);
+    Ok(Stored::new(record, after.unwrap_or_else(|| Revision::new(""))))
 }
 
 /// Deletes a record, if it still has that revision; `NotFound` if there is none.
@@ -105,9 +120,10 @@ pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revis
 
 /// What to say of a record whose flag does not exist.
 pub(crate) fn ownerless(key: &Key) -> Failure {
+    let noun = noun(key.kind());
     let mut failure = Failure::input(
         "its flag does not exist, so nobody uses it",
-        "another library that deletes flags may leave such records behind; they do no harm",
+        format!("`flags {noun} list --orphans` shows such records, `flags {noun} delete` deletes them"),
     );
     failure.exit = Exit::Ok;
     failure.kind = "orphan";

@@ -10,7 +10,7 @@ use feature_flags::{FlagKey, Json, Timestamp};
 #[derive(Args)]
 pub(crate) struct Eval {
     /// The flag's key
-    #[arg(required_unless_present = "stdin", conflicts_with = "stdin")]
+    #[arg(required_unless_present = "stdin", conflicts_with = "stdin", allow_negative_numbers = true)]
     pub(crate) key: Option<FlagKey>,
     /// For whom, as JSON; repeat it for several decisions
     #[arg(long, value_name = "JSON", value_parser = context, conflicts_with = "stdin")]
@@ -20,7 +20,7 @@ pub(crate) struct Eval {
     pub(crate) at: Option<Timestamp>,
     /// The answer where the flag gives none
     // Named, since a text can also become JSON as a string, and that is what would be chosen.
-    #[arg(long, value_name = "JSON", value_parser = Json::from_str, conflicts_with = "stdin")]
+    #[arg(long, value_name = "JSON", value_parser = Json::from_str, allow_hyphen_values = true, conflicts_with = "stdin")]
     pub(crate) default: Option<Json>,
     /// What conditions and schedules mean
     #[arg(long, value_enum, default_value = "compat", conflicts_with = "stdin")]

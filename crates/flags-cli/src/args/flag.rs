@@ -15,27 +15,31 @@ pub(crate) enum FlagCommand {
     /// Show one flag
     Get {
         /// Its key
+        #[arg(allow_negative_numbers = true)]
         key: FlagKey,
     },
     /// Create a flag, or all flags of an array in one commit
     Create(Create),
-    /// Replace flags by complete records, as `get --json` prints them
+    /// Change flags by records; what a record does not name stays as it is
     Update(Update),
-    /// Create the flags that are not there, replace the others
+    /// Create the flags that are not there, change the others
     Apply(Input),
     /// Make it active, and on by default
     Enable {
         /// Its key
+        #[arg(allow_negative_numbers = true)]
         key: FlagKey,
     },
     /// Make it inactive, and off
     Disable {
         /// Its key
+        #[arg(allow_negative_numbers = true)]
         key: FlagKey,
     },
     /// Keep it for the record only
     Archive {
         /// Its key
+        #[arg(allow_negative_numbers = true)]
         key: FlagKey,
     },
     /// Delete flags, and what belongs to them
@@ -58,6 +62,7 @@ pub(crate) struct FlagFilter {
 #[group(required = true, multiple = false)]
 pub(crate) struct Create {
     /// The key of a new boolean flag that is off
+    #[arg(allow_negative_numbers = true)]
     pub(crate) key: Option<FlagKey>,
     /// Records as JSON, of which only `key` is required; `-` is standard input
     #[arg(long, short, value_name = "FILE")]

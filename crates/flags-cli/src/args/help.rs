@@ -38,7 +38,12 @@ Examples:
   echo '[{\"key\": \"a\"}, {\"key\": \"b\"}]' | flags flag create -f -
   flags flag get new-checkout --json |
     jq '.default_enabled = true' | flags flag update -f -
+  echo '{\"key\": \"new-checkout\", \"tags\": [\"web\"]}' | flags flag apply -f -
   flags flag delete new-checkout
+
+A record for update or apply needs only its key and what changes: a member that
+it does not name stays as it is stored, null clears one, and a list such as
+rules is replaced as a whole.
 
 A flag printed with --json carries its `revision`. Read back by update or apply
 it is a condition: if somebody else changed the flag meanwhile, the exit code is
@@ -49,12 +54,22 @@ Examples:
   flags override set new-checkout user 42
   flags override set new-checkout tenant acme --enabled false --expires-in 7d
   flags override set theme user 42 --value '\"dark\"'
-  flags override list new-checkout";
+  flags override set theme user 42 --no-expiry
+  flags override list new-checkout
+  flags override list --orphans
+  flags override delete --flag-id 2d931510-d99f-494a-8c67-87feb05e1594 user 42
+
+set changes what its options say and leaves the rest of an override as it is; a
+new one is on, for good. A negative number is an ID like any other; before an ID
+that begins with a dash otherwise write `--`, after the options.";
 
 pub(super) const SCHEDULE: &str = "\
-Example:
+Examples:
   echo '{\"change_type\": \"enable\", \"scheduled_at\": \"2030-01-01T09:00:00Z\"}' |
     flags schedule create --flag new-checkout -f -
+
+  echo '{\"id\": \"2d931510-d99f-494a-8c67-87feb05e1594\",
+    \"scheduled_at\": \"2030-01-01T12:00:00Z\"}' | flags schedule update -f -
 
 change_type is enable, disable, update_value (with new_value) or update_rollout
 (with new_rollout_percentage).";
@@ -101,7 +116,9 @@ Example:
   flags export > flags.json";
 
 pub(super) const IMPORT: &str = "\
-Without --replace nothing is deleted. Records are written in batches; repeat an
+Without --replace nothing is deleted. With it, what somebody at the terminal
+says yes to is what is done: if the store changed meanwhile, the exit code is 4.
+Records are written in batches; repeat an
 import that was interrupted, and what is there already is left alone.
 
 Examples:

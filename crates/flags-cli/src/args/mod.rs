@@ -15,10 +15,10 @@ use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcomm
 pub(crate) use eval::Eval;
 pub(crate) use flag::{Create, FlagCommand, FlagFilter};
 pub(crate) use help::EXIT_CODES;
-pub(crate) use overrides::{Entity, OverrideCommand, Set, SetOptions};
+pub(crate) use overrides::{Entity, List, Named, OverrideCommand, Owner, Set, SetOptions};
 pub(crate) use owned::{OwnedCommand, ScheduleList, Unfiltered};
 pub(crate) use segment::SegmentCommand;
-pub(crate) use shared::{Global, Input, Update};
+pub(crate) use shared::{Global, Update};
 pub(crate) use transfer::Import;
 
 use crate::failure::Exit;
@@ -94,7 +94,7 @@ impl Command {
         match self {
             Self::Flag(command) => matches!(command, FlagCommand::List(_) | FlagCommand::Get { .. }),
             Self::Override(command) => {
-                matches!(command, OverrideCommand::List { .. } | OverrideCommand::Get(_))
+                matches!(command, OverrideCommand::List(_) | OverrideCommand::Get(_))
             }
             Self::Schedule(command) => command.only_reads(),
             Self::Window(command) | Self::Phase(command) => command.only_reads(),

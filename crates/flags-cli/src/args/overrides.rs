@@ -4,43 +4,108 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Subcommand};
-use feature_flags::{EntityId, EntityType, FlagKey, Json};
+use feature_flags::{EntityId, EntityType, FlagId, FlagKey, Json};
 use std::str::FromStr as _;
 
 use super::shared::Condition;
+use crate::failure::Failure;
 
 /// What can be done with overrides.
 #[derive(Subcommand)]
 pub(crate) enum OverrideCommand {
-    /// Create or replace an override, or those of a file
+    /// Create or change an override, or those of a file
     Set(Set),
     /// Show one
-    Get(Entity),
-    /// List those of one flag
-    List {
-        /// The flag's key
-        key: FlagKey,
-    },
+    #[command(
+        override_usage = "flags override get KEY TYPE ID\n       flags override get --flag-id UUID TYPE ID"
+    )]
+    Get(Named),
+    /// List those of one flag, or those whose flag does not exist
+    List(List),
     /// Delete one
+    #[command(
+        override_usage = "flags override delete [OPTIONS] KEY TYPE ID\n       flags override delete [OPTIONS] --flag-id UUID TYPE ID"
+    )]
     Delete {
         #[command(flatten)]
-        entity: Entity,
+        named: Named,
         #[command(flatten)]
         condition: Condition,
     },
+}
+
+/// Which overrides to list.
+#[derive(Args)]
+#[group(required = true, multiple = false)]
+pub(crate) struct List {
+    /// The flag's key
+    #[arg(allow_negative_numbers = true)]
+    pub(crate) key: Option<FlagKey>,
+    /// Those that another library left behind when it deleted their flag
+    #[arg(long)]
+    pub(crate) orphans: bool,
 }
 
 /// Which override.
 #[derive(Args)]
 pub(crate) struct Entity {
     /// The flag's key
+    #[arg(allow_negative_numbers = true)]
     pub(crate) key: FlagKey,
     /// user, organization, tenant, targeting_key, or a type of your own
     #[arg(value_name = "TYPE")]
     pub(crate) entity_type: EntityType,
-    /// Which entity of that type
-    #[arg(value_name = "ID")]
+    /// Which entity of that type; `-- ID` if it begins with a dash
+    #[arg(value_name = "ID", allow_negative_numbers = true)]
     pub(crate) entity_id: EntityId,
+}
+
+/// Which override, also one whose flag does not exist: it is named by the id of the flag.
+// Texts, since the words have other places where the key is left out.
+#[derive(Args)]
+pub(crate) struct Named {
+    /// The flag's key
+    #[arg(value_name = "KEY", allow_negative_numbers = true)]
+    first: String,
+    /// user, organization, tenant, targeting_key, or a type of your own
+    #[arg(value_name = "TYPE", allow_negative_numbers = true)]
+    second: String,
+    /// Which entity of that type; `-- ID` if it begins with a dash
+    #[arg(value_name = "ID", allow_negative_numbers = true, required_unless_present = "flag_id")]
+    third: Option<String>,
+    /// The flag's id in the place of its key; `list --orphans` shows it
+    #[arg(long, value_name = "UUID")]
+    flag_id: Option<FlagId>,
+}
+
+/// The flag of an override.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Owner {
+    Key(FlagKey),
+    Id(FlagId),
+}
+
+impl Named {
+    /// Flag, entity type and entity id.
+    pub(crate) fn parts(self) -> Result<(Owner, EntityType, EntityId), Failure> {
+        let Self { first, second, third, flag_id } = self;
+        let (owner, entity_type, entity_id) = match (flag_id, third) {
+            (Some(id), None) => (Owner::Id(id), first, second),
+            (None, Some(third)) => (Owner::Key(name("KEY", &first)?), second, third),
+            _ => return Err(Failure::usage("a flag has either a key or --flag-id", "leave one of them out")),
+        };
+        Ok((owner, name("TYPE", &entity_type)?, name("ID", &entity_id)?))
+    }
+}
+
+fn name<T: std::str::FromStr<Err: std::fmt::Display>>(what: &str, text: &str) -> Result<T, Failure> {
+    let wrong = |error: T::Err| {
+        Failure::usage(
+            format!("{text:?} is no {what}: {error}"),
+            "`flags override list KEY` shows what there is",
+        )
+    };
+    text.parse().map_err(wrong)
 }
 
 /// What to set: one override by its options, or records.
@@ -57,19 +122,25 @@ pub(crate) struct Set {
     pub(crate) options: SetOptions,
 }
 
-/// What an override answers, and for how long.
+/// What an override answers, and for how long. What is not said stays as it is.
 #[derive(Args)]
 pub(crate) struct SetOptions {
-    /// What a boolean flag answers [default: true]
+    /// What a boolean flag answers [default for a new one: true]
     #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set, conflicts_with = "file")]
     pub(crate) enabled: Option<bool>,
     /// What another flag answers
     // Named, since a text can also become JSON as a string, and that is what would be chosen.
-    #[arg(long, value_name = "JSON", value_parser = Json::from_str, conflicts_with = "file")]
+    #[arg(long, value_name = "JSON", value_parser = Json::from_str, allow_hyphen_values = true, conflicts_with = "file")]
     pub(crate) value: Option<Json>,
-    /// For how long: 90s, 30m, 2h, 1h30m, 7d [default: for good]
+    /// No value any more
+    #[arg(long, conflicts_with_all = ["value", "file"])]
+    pub(crate) no_value: bool,
+    /// For how long: 90s, 30m, 2h, 1h30m, 7d [default for a new one: for good]
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "file")]
     pub(crate) expires_in: Option<Duration>,
+    /// For good
+    #[arg(long, conflicts_with_all = ["expires_in", "file"])]
+    pub(crate) no_expiry: bool,
     #[command(flatten)]
     pub(crate) condition: Condition,
 }

@@ -13,6 +13,9 @@ pub(crate) enum OwnedCommand<F: Args> {
         /// Only those of this flag
         #[arg(long, value_name = "KEY")]
         flag: Option<FlagKey>,
+        /// Only those that another library left behind when it deleted their flag
+        #[arg(long, conflicts_with = "flag")]
+        orphans: bool,
         #[command(flatten)]
         filter: F,
     },
@@ -29,7 +32,7 @@ pub(crate) enum OwnedCommand<F: Args> {
         #[command(flatten)]
         input: Input,
     },
-    /// Replace by complete records, as `get --json` prints them
+    /// Change by records; what a record does not name stays as it is
     Update(Update),
     /// Delete them by id
     Delete(Delete<String>),

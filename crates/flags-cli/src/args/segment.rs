@@ -13,11 +13,12 @@ pub(crate) enum SegmentCommand {
     /// Show one
     Get {
         /// Its name
+        #[arg(allow_negative_numbers = true)]
         name: SegmentName,
     },
     /// Create one, or those of an array one by one; only `name` is required
     Create(Input),
-    /// Replace by complete records, as `get --json` prints them
+    /// Change by records; what a record does not name stays as it is
     Update(Update),
     /// Delete segments by name
     Delete(Delete<SegmentName>),

@@ -60,7 +60,7 @@ where
     N::Err: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     /// Which; several are asked about first
-    #[arg(required = true, value_name = "NAME")]
+    #[arg(required = true, value_name = "NAME", allow_negative_numbers = true)]
     pub(crate) names: Vec<N>,
     #[command(flatten)]
     pub(crate) condition: Condition,

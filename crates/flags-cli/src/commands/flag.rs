@@ -5,7 +5,7 @@ use feature_flags::{Flag, FlagKey, FlagStatus, Json, Key, Kind, Model as _, Reco
 
 use super::records::{self, Done};
 use super::{Session, listing};
-use crate::args::{Create, FlagCommand, FlagFilter, Input};
+use crate::args::{Create, FlagCommand, FlagFilter};
 use crate::failure::{Exit, Failure};
 use crate::input::{self, Batch, Object};
 use crate::store;
@@ -16,7 +16,7 @@ pub(super) async fn run(session: &Session, command: FlagCommand) -> Result<Exit,
         FlagCommand::Get { key } => records::get(session, &Key::Flag(key)).await,
         FlagCommand::Create(what) => create(session, what).await,
         FlagCommand::Update(update) => records::update(session, Kind::Flag, &update).await,
-        FlagCommand::Apply(input) => apply(session, &input).await,
+        FlagCommand::Apply(input) => records::apply(session, Kind::Flag, "applied", &input.file, None).await,
         FlagCommand::Enable { key } => {
             switch(session, "enabled", &key, |flag| {
                 flag.status = FlagStatus::Active;
@@ -67,48 +67,12 @@ async fn create(session: &Session, what: Create) -> Result<Exit, Failure> {
     if given.array {
         let flags = given.items.into_iter().filter_map(Flag::from_record).map(|flag| (*flag).clone());
         for flag in session.store.create_flags(flags.collect()).await? {
-            done.add(Ok(store::stored(&flag)))?;
+            done.add(Ok::<_, Failure>(store::stored(&flag)))?;
         }
     } else {
         for record in given.items {
             done.add(store::create(&session.store, record).await)?;
         }
-    }
-    done.print()
-}
-
-/// Creates or replaces each flag of a file.
-///
-/// One with a revision was read from the store: it replaces just that. One that was stored at some time, as
-/// its `created_at` says, replaces what is there; anything else is a new flag, whose defaults are filled in.
-async fn apply(session: &Session, input: &Input) -> Result<Exit, Failure> {
-    let given = input::objects(&input.file)?;
-    let array = given.array;
-    let mut flags = Vec::new();
-    for mut object in given.items {
-        let stored_once =
-            ["revision", "created_at"].iter().any(|m| object.get(m).is_some_and(|v| !v.is_null()));
-        let (record, revision) = if stored_once {
-            let given = input::whole_record(Kind::Flag, object)?;
-            (given.record, given.revision)
-        } else {
-            object.remove("created_at");
-            (input::new_record(Kind::Flag, object, None)?, None)
-        };
-        flags.extend(Flag::from_record(record).map(|flag| ((*flag).clone(), revision)));
-    }
-    let mut done = Done::new(session, "applied", array);
-    for (flag, revision) in flags {
-        let before = records::before(session, &flag.key()).await;
-        let after = match revision {
-            Some(revision) => session.store.update_flag(flag, Some(&revision)).await,
-            None => session.store.upsert_flag(flag).await,
-        };
-        let after = after.map(|flag| store::stored(&flag));
-        if let (Some(before), Ok(after)) = (before, &after) {
-            session.out.note_diff(&before, after)?;
-        }
-        done.add(after)?;
     }
     done.print()
 }
@@ -126,6 +90,6 @@ async fn switch(
     });
     let stored: Stored = store::stored(&edited.await?);
     let mut done = Done::new(session, verb, false);
-    done.add(Ok(stored))?;
+    done.add(Ok::<_, Failure>(stored))?;
     done.print()
 }

@@ -1,7 +1,7 @@
 //! `flags import`.
 
-use feature_flags::FlagStore;
 use feature_flags::transfer::{Document, ImportAction, ImportMode, ImportPlan};
+use feature_flags::{ErrorKind, FlagStore};
 use serde::Serialize;
 
 use super::Session;
@@ -34,18 +34,29 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
     if import.dry_run {
         return dry_run(session, &plan);
     }
-    let deleted = number(&plan, ImportAction::Delete);
-    if import.mode() == ImportMode::Replace && deleted > 0 {
-        confirm::ask(
-            session,
-            &format!("delete {} that the document does not hold", count(deleted, "record")),
-        )?;
+    let [.., deleted] = numbers(&plan);
+    let ask = import.mode() == ImportMode::Replace && deleted > 0 && !session.yes;
+    if ask {
+        confirm::ask(session, &question(&plan))?;
     }
     let total = plan.differences.iter().filter(|d| word(d.action).is_some()).count();
-    drop(plan);
     let store =
         FlagStore::new(Counted::handle(session.store.storage(), Progress::of(total, "records written")));
-    let done = store.import(&document, import.mode()).await?;
+    let done = if ask {
+        // What somebody said yes to, and nothing else.
+        store.apply_import(&plan).await.map_err(|error| {
+            let again = error.kind() == ErrorKind::Conflict;
+            let failure = Failure::from(error);
+            if again {
+                failure.with_hint("repeat the command: it asks about what is there now")
+            } else {
+                failure
+            }
+        })?
+    } else {
+        drop(plan);
+        store.import(&document, import.mode()).await?
+    };
     let report = Report {
         created: done.created,
         updated: done.updated,
@@ -57,13 +68,35 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
     print(session, &report, "")
 }
 
+/// What is about to happen, in one line.
+fn question(plan: &ImportPlan) -> String {
+    let [created, updated, deleted] = numbers(plan);
+    let rest = if created + updated == 0 {
+        String::new()
+    } else {
+        format!(", create {created} and update {updated}")
+    };
+    format!("delete {} that the document does not hold{rest}", count(deleted, "record"))
+}
+
+/// How many records are created, updated and deleted.
+fn numbers(plan: &ImportPlan) -> [usize; 3] {
+    let number = |action| plan.with_action(action).count();
+    [
+        number(ImportAction::Create),
+        number(ImportAction::Update) + number(ImportAction::Recreate),
+        number(ImportAction::Delete),
+    ]
+}
+
 /// Says what would change, and changes nothing.
 fn dry_run(session: &Session, plan: &ImportPlan) -> Result<Exit, Failure> {
+    let [created, updated, deleted] = numbers(plan);
     let report = Report {
-        created: number(plan, ImportAction::Create),
-        updated: number(plan, ImportAction::Update) + number(plan, ImportAction::Recreate),
-        deleted: number(plan, ImportAction::Delete),
-        unchanged: number(plan, ImportAction::Keep) + number(plan, ImportAction::Skip),
+        created,
+        updated,
+        deleted,
+        unchanged: plan.differences.len() - created - updated - deleted,
         changes: session.out.is_json().then(|| changes(plan)),
     };
     if !session.out.is_json() {
@@ -95,10 +128,6 @@ fn changes(plan: &ImportPlan) -> Vec<Change> {
         Some(Change { action: word(d.action)?, key: d.key.to_string() })
     };
     plan.differences.iter().filter_map(change).collect()
-}
-
-fn number(plan: &ImportPlan, action: ImportAction) -> usize {
-    plan.with_action(action).count()
 }
 
 /// What an action is called, if it changes anything.

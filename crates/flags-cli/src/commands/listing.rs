@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 
 use feature_flags::storage::{Query, Stored};
-use feature_flags::{Error, ErrorKind, FlagId, Kind, Record};
+use feature_flags::{Error, ErrorKind, FlagId, Key, Kind, Record};
 use futures_util::StreamExt as _;
 
 use super::Session;
+use super::orphans::Orphans;
 use crate::failure::{Exit, Failure};
 use crate::output::{FlagNames, Progress};
 
@@ -38,7 +39,7 @@ pub(super) async fn print(
 ) -> Result<Exit, Failure> {
     let kind = query.kind();
     let one_owner = matches!(query, Query::Owned(..));
-    let (mut records, mut exit) = (Vec::new(), Exit::Ok);
+    let mut records = Vec::new();
     let progress = Progress::counting("records read");
     let keep = |stored: Stored| {
         if wanted(&stored.record) {
@@ -49,15 +50,53 @@ pub(super) async fn print(
     let mut unreadable = Vec::new();
     each(session, query, &progress, keep, |error| unreadable.push(error)).await?;
     drop(progress);
-    records.sort_by_cached_key(|stored| order(&stored.record));
     let names = if one_owner { FlagNames::new() } else { owners(session, &records).await? };
-    let printed = session.out.records(kind, &records, &names);
+    finish(session, kind, records, &names, unreadable)
+}
+
+/// Prints the records of a kind whose flag does not exist. They can be deleted by what is printed.
+pub(super) async fn orphans(session: &Session, kind: Kind) -> Result<Exit, Failure> {
+    let (mut suspects, mut records, mut unreadable) = (Orphans::default(), Vec::new(), Vec::new());
+    let progress = Progress::counting("records read");
+    // A flag that cannot be read exists: the suspects are looked up one by one.
+    let flag = |stored: Stored| {
+        suspects.look(&stored.record);
+        Ok(())
+    };
+    each(session, Query::All(Kind::Flag), &progress, flag, drop).await?;
+    let suspect = |stored: Stored| {
+        if !suspects.look(&stored.record) {
+            records.push(stored);
+        }
+        Ok(())
+    };
+    each(session, Query::All(kind), &progress, suspect, |error| unreadable.push(error)).await?;
+    drop(progress);
+    let found: HashSet<Key> = suspects.found(session).await?.into_iter().collect();
+    records.retain(|stored| found.contains(&stored.record.key()));
+    let owners = records.iter().filter_map(|stored| stored.record.owner());
+    let names = owners.map(|owner| (owner, owner.to_string())).collect();
+    finish(session, kind, records, &names, unreadable)
+}
+
+/// Prints a listing, in the order of the typed API, and what could not be read.
+fn finish(
+    session: &Session,
+    kind: Kind,
+    mut records: Vec<Stored>,
+    names: &FlagNames,
+    unreadable: Vec<Error>,
+) -> Result<Exit, Failure> {
+    records.sort_by_cached_key(|stored| order(&stored.record));
+    let printed = session.out.records(kind, &records, names);
+    if unreadable.is_empty() {
+        return printed;
+    }
     for error in unreadable {
-        exit = Exit::Failed;
         session.out.failure(&error.into());
     }
     // What could not be read counts, also where nobody reads the rest.
-    if exit == Exit::Ok { printed } else { Ok(exit) }
+    Ok(Exit::Failed)
 }
 
 /// What a listing is sorted by, as in the typed API.

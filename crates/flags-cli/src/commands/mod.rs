@@ -13,6 +13,7 @@ mod overrides;
 mod owned;
 mod records;
 mod segment;
+mod write;
 
 use feature_flags::storage::Capability;
 use feature_flags::{FlagStore, Kind};

@@ -15,7 +15,7 @@ pub(super) async fn schedules(
     command: OwnedCommand<ScheduleList>,
 ) -> Result<Exit, Failure> {
     match command {
-        OwnedCommand::List { flag, filter: ScheduleList { all } } => {
+        OwnedCommand::List { flag, orphans: false, filter: ScheduleList { all } } => {
             let query = query(session, Kind::ScheduledChange, flag.as_ref()).await?;
             let pending =
                 |record: &Record| matches!(record, Record::ScheduledChange(c) if all || !c.executed);
@@ -31,6 +31,7 @@ pub(super) async fn run<F: Args>(
     command: OwnedCommand<F>,
 ) -> Result<Exit, Failure> {
     match command {
+        OwnedCommand::List { orphans: true, .. } => listing::orphans(session, kind).await,
         OwnedCommand::List { flag, .. } => {
             let query = query(session, kind, flag.as_ref()).await?;
             listing::print(session, query, |_| true).await

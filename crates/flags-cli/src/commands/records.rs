@@ -5,10 +5,11 @@ use std::path::Path;
 use feature_flags::storage::{Revision, Stored};
 use feature_flags::{Error, FlagId, Key, Kind, Record};
 
+use super::write::{self, Written};
 use super::{Session, listing};
 use crate::args::Update;
 use crate::failure::{Exit, Failure, noun};
-use crate::input::{self, Batch, Given};
+use crate::input::{self, Batch, Partial};
 use crate::output::count;
 use crate::{confirm, store};
 
@@ -35,42 +36,56 @@ pub(super) async fn create(
     done.print()
 }
 
-/// Replaces the records of a file one by one.
+/// Changes the records of a file one by one.
 pub(super) async fn update(session: &Session, kind: Kind, update: &Update) -> Result<Exit, Failure> {
-    let mut given =
-        input::objects(&update.input.file)?.try_map(|object| input::whole_record(kind, object))?;
-    given_revision(&mut given, update.condition.if_revision.as_ref())?;
+    let given = partials(kind, &update.input.file, update.condition.if_revision.as_ref())?;
     let mut done = Done::new(session, "updated", given.array);
-    for Given { record, revision } in given.items {
-        let before = before(session, &record.key()).await;
-        let after = store::update(&session.store, record, revision.as_ref()).await;
-        if let (Some(before), Ok(after)) = (before, &after) {
-            session.out.note_diff(&before, after)?;
-        }
-        done.add(after)?;
+    for partial in given.items {
+        done.add_written(update_one(session, partial).await)?;
     }
     done.print()
 }
 
-/// The record that is to be replaced, for the difference that people are shown.
-pub(super) async fn before(session: &Session, key: &Key) -> Option<Stored> {
-    if session.out.is_json() {
-        return None;
+async fn update_one(session: &Session, mut partial: Partial) -> Result<Written, Failure> {
+    // People know a segment by its name.
+    if let (Kind::Segment, None, Some(name)) = (partial.kind(), partial.get("id"), partial.get("name"))
+        && let Ok(name) = name.to()
+        && let Key::Segment(id) = super::segment::key(session, &name).await?
+    {
+        partial.set("id", id.to_string().into());
     }
-    // What is wrong with it, the write will say.
-    store::read(&session.store, key).await.ok().flatten()
+    let key = partial.key()?;
+    write::update(session, &partial, &key).await
 }
 
-/// `--if-revision` takes the place of the member; it can be about one record only.
-pub(super) fn given_revision(
-    given: &mut Batch<Given>,
+/// Changes the records of a file one by one, or creates them.
+pub(super) async fn apply(
+    session: &Session,
+    kind: Kind,
+    verb: &'static str,
+    file: &Path,
     if_revision: Option<&Revision>,
-) -> Result<(), Failure> {
+) -> Result<Exit, Failure> {
+    let given = partials(kind, file, if_revision)?;
+    let mut done = Done::new(session, verb, given.array);
+    for partial in given.items {
+        let written = match partial.key() {
+            Ok(key) => write::apply(session, &partial, &key).await,
+            Err(failure) => Err(failure),
+        };
+        done.add_written(written)?;
+    }
+    done.print()
+}
+
+/// The records of a file as far as they are given. `--if-revision` takes the place of the member; it can be about one only.
+fn partials(kind: Kind, file: &Path, if_revision: Option<&Revision>) -> Result<Batch<Partial>, Failure> {
+    let mut given = input::objects(file)?.try_map(|object| Partial::new(kind, object))?;
     match (if_revision, given.items.as_mut_slice()) {
-        (None, _) => Ok(()),
+        (None, _) => Ok(given),
         (Some(revision), [one]) => {
             one.revision = Some(revision.clone());
-            Ok(())
+            Ok(given)
         }
         (Some(_), _) => Err(several_under_one_revision()),
     }
@@ -125,21 +140,40 @@ impl<'a> Done<'a> {
     }
 
     /// Adds an outcome. One that failed ends the command, after what was written has been printed.
-    pub(super) fn add(&mut self, outcome: Result<Stored, Error>) -> Result<(), Failure> {
+    pub(super) fn add(&mut self, outcome: Result<Stored, impl Into<Failure>>) -> Result<(), Failure> {
         match outcome {
             Ok(stored) => {
-                self.session.out.note(&format!("{} {}", self.verb, name(&stored.record)));
-                self.written.push(stored);
+                self.done(self.verb, stored);
                 Ok(())
             }
-            Err(error) => {
-                if !self.written.is_empty() {
-                    // The error counts, also where nobody reads this.
-                    let _ = self.session.out.written(&self.written, self.array);
-                }
-                Err(error.into())
-            }
+            Err(error) => Err(self.failed(error.into())),
         }
+    }
+
+    /// The same, and for people what changed.
+    pub(super) fn add_written(&mut self, outcome: Result<Written, Failure>) -> Result<(), Failure> {
+        let written = outcome.map_err(|failure| self.failed(failure))?;
+        let verb = if written.is_new() { self.verb } else { "unchanged:" };
+        if let Some(before) = &written.before
+            && written.is_new()
+        {
+            self.session.out.note_diff(before, &written.after)?;
+        }
+        self.done(verb, written.after);
+        Ok(())
+    }
+
+    fn done(&mut self, verb: &str, stored: Stored) {
+        self.session.out.note(&format!("{verb} {}", name(&stored.record)));
+        self.written.push(stored);
+    }
+
+    fn failed(&self, failure: Failure) -> Failure {
+        if !self.written.is_empty() {
+            // The error counts, also where nobody reads this.
+            let _ = self.session.out.written(&self.written, self.array);
+        }
+        failure
     }
 
     pub(super) fn print(self) -> Result<Exit, Failure> {

@@ -27,7 +27,7 @@ pub(super) async fn run(session: &Session, command: SegmentCommand) -> Result<Ex
 }
 
 /// The key of the segment of that name.
-async fn key(session: &Session, name: &SegmentName) -> Result<Key, Failure> {
+pub(super) async fn key(session: &Session, name: &SegmentName) -> Result<Key, Failure> {
     match session.store.get_segment_by_name(name).await? {
         Some(segment) => Ok(Key::Segment(segment.id)),
         None => {

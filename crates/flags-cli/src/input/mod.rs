@@ -2,6 +2,7 @@
 
 mod defaults;
 mod object;
+mod partial;
 
 use std::io::Read as _;
 use std::path::Path;
@@ -12,14 +13,9 @@ use feature_flags::{FlagId, Json, Kind, Record};
 
 pub(crate) use object::Object;
 use object::OneOrMany;
+pub(crate) use partial::Partial;
 
 use crate::failure::{Failure, noun};
-
-/// A record that was given, and the revision that it was given with.
-pub(crate) struct Given {
-    pub(crate) record: Record,
-    pub(crate) revision: Option<Revision>,
-}
 
 /// What a file held: one record, or a list of them.
 pub(crate) struct Batch<T> {
@@ -72,24 +68,8 @@ pub(crate) fn new_record(kind: Kind, mut object: Object, owner: Option<FlagId>) 
     })
 }
 
-/// A record that replaces another, so it has to be complete; its revision apart.
-pub(crate) fn whole_record(kind: Kind, mut object: Object) -> Result<Given, Failure> {
-    let revision = revision(&mut object)?;
-    let record = decode(kind, &object).map_err(|failure| match missing_member(&failure.message) {
-        Some(member) => incomplete(kind, member),
-        None => failure,
-    })?;
-    // What is written back always has the members that a record of this kind has.
-    let encoded: Object = serde_json::from_slice(&record.encode()?)
-        .map_err(|error| Failure::input(error.to_string(), "report this"))?;
-    match encoded.names().find(|name| object.get(name).is_none()) {
-        Some(missing) => Err(incomplete(kind, missing).about(Some(&record.key()))),
-        None => Ok(Given { record, revision }),
-    }
-}
-
 /// Takes the `revision` out of an object.
-pub(crate) fn revision(object: &mut Object) -> Result<Option<Revision>, Failure> {
+fn revision(object: &mut Object) -> Result<Option<Revision>, Failure> {
     match object.remove(RESERVED_MEMBER) {
         None => Ok(None),
         Some(json) if json.is_null() => Ok(None),
@@ -105,13 +85,6 @@ pub(crate) fn revision(object: &mut Object) -> Result<Option<Revision>, Failure>
 /// The member that the decoder missed.
 fn missing_member(message: &str) -> Option<&str> {
     message.strip_prefix("missing field `")?.split('`').next()
-}
-
-fn incomplete(kind: Kind, member: &str) -> Failure {
-    Failure::input(
-        format!("{member}: is missing, and a record that replaces another is complete"),
-        format!("begin with what `flags {} get --json` prints", noun(kind)),
-    )
 }
 
 fn decode(kind: Kind, object: &Object) -> Result<Record, Failure> {

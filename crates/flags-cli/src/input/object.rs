@@ -8,7 +8,7 @@ use serde::de::{Error as _, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The members of a record before it is one, each once.
-#[derive(Debug, Default, Serialize)]
+#[derive(Debug, Default, Clone, Serialize)]
 #[serde(transparent)]
 pub(crate) struct Object(BTreeMap<String, Json>);
 
@@ -30,6 +30,11 @@ impl Object {
         if !self.0.contains_key(name) {
             self.set(name, value());
         }
+    }
+
+    /// Sets the members of another one.
+    pub(crate) fn extend(&mut self, other: Self) {
+        self.0.extend(other.0);
     }
 
     pub(crate) fn remove(&mut self, name: &str) -> Option<Json> {

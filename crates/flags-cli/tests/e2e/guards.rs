@@ -112,7 +112,7 @@ fn an_outcome_counts_also_where_nobody_reads_it() -> Result<()> {
 }
 
 #[test]
-fn an_override_that_was_read_is_replaced_whole_or_not_at_all() -> Result<()> {
+fn a_part_of_an_override_leaves_the_rest_as_it_is() -> Result<()> {
     let mut cli = Cli::redis()?;
     cli.ok("flag create a", "")?;
     cli.ok("override set a user 7 --enabled false", "")?;
@@ -121,9 +121,18 @@ fn an_override_that_was_read_is_replaced_whole_or_not_at_all() -> Result<()> {
     let part = serde_json::json!({
         "flag_id": part["flag_id"], "entity_type": "user", "entity_id": "7", "revision": part["revision"],
     });
-    let refused = cli.quiet(&["override", "set", "-f", "-"], &part.to_string())?;
-    ensure!(refused.code == Some(1) && refused.stderr.contains("is missing"), "{refused:?}");
+    let same = cli.quiet(&["override", "set", "-f", "-"], &part.to_string())?;
+    ensure!(same.code == Some(0) && same.stderr.contains("unchanged"), "{same:?}");
     ensure!(cli.quiet(&["override", "get", "a", "user", "7", "--json"], "")?.stdout == read);
+    let mut part = part;
+    part["value"] = 7.into();
+    ensure!(cli.quiet(&["override", "set", "-f", "-"], &part.to_string())?.code == Some(0));
+    let after: serde_json::Value =
+        serde_json::from_str(&cli.quiet(&["override", "get", "a", "user", "7", "--json"], "")?.stdout)?;
+    ensure!(after["enabled"] == false && after["value"] == 7, "{after}");
+    part["value"] = 8.into();
+    let stale = cli.quiet(&["override", "set", "-f", "-"], &part.to_string())?;
+    ensure!(stale.code == Some(4), "{stale:?}");
     Ok(())
 }
 

@@ -7,6 +7,7 @@ mod cli;
 mod eval;
 mod guards;
 mod memory;
+mod partial;
 mod readme;
 mod redis;
 mod together;

@@ -114,7 +114,7 @@ fn failures_name_the_next_step() -> Result<()> {
         ("flag create -f -", "{\"key\": \"a\", \"default_value\": 3}", 1),
         ("flag create -f -", "{\"key\": \"a\", \"rules\": [{\"rollout_percentage\": 101}]}", 1),
         ("flag create -f missing.json", "", 1),
-        ("flag update -f -", "{\"key\": \"new-checkout\"}", 1),
+        ("flag update -f -", "{\"name\": \"keyless\"}", 1),
         ("window create --flag theme -f -", "{\"name\": \"w\", \"timezone\": \"Mars\"}", 1),
         ("phase create -f -", "{\"phase_number\": 1}", 1),
         ("import -", "[]", 1),

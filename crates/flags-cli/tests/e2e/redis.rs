@@ -47,8 +47,9 @@ fn a_revision_read_back_is_the_condition() -> Result<()> {
         now.split("\"revision\": \"").nth(1).and_then(|rest| rest.split('"').next()).unwrap_or_default();
     let stored = cli.quiet(&["export"], "")?.stdout;
     ensure!(!stored.contains("revision"), "it is never stored: {stored}");
+    let tagged = edited.replace("\"tags\": []", "\"tags\": [\"web\"]");
     for (revision, code) in [("stale", 4), (revision, 0)] {
-        let ran = cli.quiet(&["flag", "update", "-f", "-", "--if-revision", revision], &edited)?;
+        let ran = cli.quiet(&["flag", "update", "-f", "-", "--if-revision", revision], &tagged)?;
         ensure!(ran.code == Some(code), "{ran:?}");
     }
     let stale = cli.quiet(&["flag", "delete", "k", "--if-revision", revision], "")?;
