@@ -126,11 +126,10 @@ fn by_rule<'r>(
     observer: &mut impl Observer,
 ) -> Result<Option<Decision<'r>>, Raised> {
     observer.rule(flag, rule);
-    let Some(record) = flag.rule(rule).filter(|record| record.enabled) else { return Ok(None) };
-    if !all_hold(&rule.conditions, facts, observer)? {
+    if !rule.enabled || !all_hold(&rule.conditions, facts, observer)? {
         return Ok(None);
     }
-    if let Some(percentage) = record.rollout_percentage {
+    if let Some(percentage) = rule.percentage {
         let bucket = facts.context.targeting_key().map(|key| flag.buckets.rollout(key));
         let within = bucket.is_some_and(|bucket| i64::from(bucket) <= percentage);
         observer.rollout(bucket, percentage, within);
@@ -139,6 +138,7 @@ fn by_rule<'r>(
         }
     }
     observer.rule_matched();
+    let Some(record) = flag.rule(rule) else { return Ok(None) };
     let mut decision = decided(flag.rule_answer(rule), Reason::TargetingMatch, Some(&record.name));
     decision.rule = Some(record.into());
     Ok(Some(decision))

@@ -28,6 +28,9 @@ pub(crate) struct CompiledFlag {
 pub(crate) struct CompiledRule {
     /// Its place in the record.
     place: usize,
+    /// What most rules are asked before they do not match is kept here: the record is elsewhere in memory.
+    pub(crate) enabled: bool,
+    pub(crate) percentage: Option<i64>,
     pub(crate) conditions: Box<[Condition]>,
     served: Option<Served>,
 }
@@ -133,7 +136,13 @@ fn rule(flag: &Flag, place: usize, semantics: Semantics, report: &mut Report) ->
     let record = &flag.rules[place];
     let path = format!("rules[{}].", record.name);
     let conditions = compile(&record.conditions, semantics, Place::Rule, &path, report);
-    CompiledRule { place, conditions, served: Served::new(record.serve_value.as_ref()) }
+    CompiledRule {
+        place,
+        enabled: record.enabled,
+        percentage: record.rollout_percentage,
+        conditions,
+        served: Served::new(record.serve_value.as_ref()),
+    }
 }
 
 fn variants(flag: &Flag, semantics: Semantics, report: &mut Report) -> Option<Variants> {
