@@ -6,8 +6,11 @@
 mod cli;
 mod eval;
 mod guards;
+mod hostile;
+mod interrupted;
 mod memory;
 mod partial;
 mod readme;
 mod redis;
+mod terminal;
 mod together;
