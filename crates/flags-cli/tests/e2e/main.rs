@@ -9,6 +9,7 @@ mod guards;
 mod hostile;
 mod interrupted;
 mod memory;
+mod orphans;
 mod partial;
 mod readme;
 mod redis;
