@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Result;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 
 /// Stands between a client and a server, and counts how often the client spoke: bytes that follow each other without
 /// an answer in between are one round trip, however many commands they are.
@@ -22,6 +23,15 @@ struct State {
     trips: AtomicUsize,
     lose: AtomicBool,
     delay_ms: AtomicU64,
+    answered: AtomicUsize,
+    hold: watch::Sender<Hold>,
+}
+
+/// From where on answers are kept back.
+#[derive(Debug, Default, Clone, Copy)]
+struct Hold {
+    after: Option<usize>,
+    held: bool,
 }
 
 impl Proxy {
@@ -59,11 +69,41 @@ impl Proxy {
         let millis = u64::try_from(delay.as_millis()).unwrap_or(u64::MAX);
         self.state.delay_ms.store(millis, Ordering::SeqCst);
     }
+
+    /// Keeps back what the server answers after so many more bytes, until [`release`](Self::release).
+    pub fn hold_after(&self, bytes: usize) {
+        let after = Some(self.state.answered.load(Ordering::SeqCst) + bytes);
+        self.state.hold.send_replace(Hold { after, held: false });
+    }
+
+    /// Returns once an answer is kept back.
+    pub async fn held(&self) {
+        // The sender lives as long as this.
+        let _ = self.state.hold.subscribe().wait_for(|hold| hold.held).await;
+    }
+
+    /// Lets every answer pass again.
+    pub fn release(&self) {
+        self.state.hold.send_replace(Hold::default());
+    }
 }
 
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.task.abort();
+    }
+}
+
+impl State {
+    /// Waits as long as an answer of that length is to be kept back.
+    async fn let_pass(&self, length: usize) {
+        let answered = self.answered.fetch_add(length, Ordering::SeqCst) + length;
+        let passes = |hold: &Hold| hold.after.is_none_or(|after| answered <= after);
+        let mut hold = self.hold.subscribe();
+        if !passes(&hold.borrow_and_update()) {
+            self.hold.send_modify(|hold| hold.held = true);
+            let _ = hold.wait_for(passes).await;
+        }
     }
 }
 
@@ -84,6 +124,7 @@ async fn pass(mut client: TcpStream, port: u16, state: Arc<State>) {
                 let Ok(length @ 1..) = read else { return };
                 speaking = false;
                 if state.lose.swap(false, Ordering::SeqCst) { return }
+                state.let_pass(length).await;
                 tokio::time::sleep(Duration::from_millis(state.delay_ms.load(Ordering::SeqCst))).await;
                 if client.write_all(&down[..length]).await.is_err() { return }
             }

@@ -13,7 +13,8 @@ Exit codes:
   130  interrupted
 
 With --json an error is one object on standard error: kind, operation, key,
-message, hint. Its kind is finer than the code. Of code 5, `unavailable` was
+message, hint. Its operation is the command, as in `flag get`; a command line
+that could not be read has none. Its kind is finer than the code. Of code 5, `unavailable` was
 certainly not applied, `indeterminate` may have been; of code 4, `conflict` is
 a lost race or a name that is taken, `already_exists` a record that is there.
 ";
@@ -87,7 +88,11 @@ pub(super) const PHASE: &str = "\
 Example:
   echo '{\"phase_number\": 1, \"target_percentage\": 10,
     \"scheduled_at\": \"2030-01-01T09:00:00Z\"}' |
-    flags phase create --flag new-checkout -f -";
+    flags phase create --flag new-checkout -f -
+
+A phase that litestar-flags wrote is listed under its flag alone: when it has
+deleted the flag, `flags phase get ID` and `delete ID` still find the phase, and
+`list --orphans` does not.";
 
 pub(super) const SEGMENT: &str = "\
 Example:

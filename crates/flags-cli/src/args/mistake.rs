@@ -1,13 +1,14 @@
 //! A command line that cannot be read.
 
-use clap::Error;
 use clap::error::ErrorKind;
+use clap::{CommandFactory as _, Error};
 
+use super::Cli;
 use crate::failure::{Exit, Failure};
 use crate::output::{Output, clean};
 
 /// Prints the help that was asked for, or what is wrong.
-pub(super) fn report(error: &Error) -> Exit {
+pub(super) fn report(error: Error) -> Exit {
     if !error.use_stderr() {
         // Whoever does not read the help does not miss it.
         let _ = error.print();
@@ -15,34 +16,36 @@ pub(super) fn report(error: &Error) -> Exit {
     }
     let arguments: Vec<String> =
         std::env::args_os().skip(1).map(|argument| argument.to_string_lossy().into_owned()).collect();
-    let plain = error.to_string();
-    let text = quotable(&plain, &arguments);
+    let error = showable(error, &arguments);
     if arguments.iter().any(|argument| argument == "--json") {
-        return Output::new(true, None).failure(&in_short(error.kind(), &text));
+        return Output::new(true, None).failure(&in_short(error.kind(), &error.to_string()));
     }
-    if text == plain {
-        let _ = error.print();
-    } else {
-        let out = Output::new(false, None);
-        text.trim_end().lines().for_each(|line| out.note(line));
-    }
+    // Nor does whoever does not read the error: there is the exit code.
+    let _ = error.print();
     Exit::Usage
 }
 
-/// The text as far as it may be shown: without the URLs among the arguments, since one in the wrong place would be
-/// quoted with its password, and with the arguments cleaned, since one may come from somebody else.
-fn quotable(text: &str, arguments: &[String]) -> String {
-    arguments.iter().fold(text.to_owned(), |text, argument| {
-        let value = argument.split_once('=').map_or("", |(_, value)| value);
-        if argument.contains("://") {
-            let text = text.replace(argument, "URL");
-            return if value.contains("://") { text.replace(value, "URL") } else { text };
+/// The same error as far as it may be shown. It quotes arguments, and one of them may be a URL in the wrong place, with
+/// its password, or a text from somebody else that commands the terminal.
+fn showable(error: Error, arguments: &[String]) -> Error {
+    let shown: Vec<String> = arguments.iter().map(|argument| quotable(argument)).collect();
+    if shown == arguments {
+        return error;
+    }
+    let again =
+        Cli::command().try_get_matches_from(std::iter::once("flags").chain(shown.iter().map(String::as_str)));
+    // What cannot be wrong now was wrong about what is not shown.
+    again.err().unwrap_or_else(|| Cli::command().error(error.kind(), "an argument is not valid"))
+}
+
+fn quotable(argument: &str) -> String {
+    match argument.split_once('=') {
+        Some((name, value)) if value.contains("://") && !name.contains("://") => {
+            format!("{}=URL", clean(name))
         }
-        [argument.as_str(), value].into_iter().fold(text, |text, part| {
-            let cleaned = clean(part);
-            if cleaned == part { text } else { text.replace(part, &cleaned) }
-        })
-    })
+        _ if argument.contains("://") => "URL".to_owned(),
+        _ => clean(argument),
+    }
 }
 
 /// What is wrong as one sentence, and the way out as the hint.
@@ -70,12 +73,10 @@ fn in_short(kind: ErrorKind, text: &str) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     fn failure(line: &[&str]) -> Failure {
-        let parsed = super::super::Cli::command().try_get_matches_from([&["flags"], line].concat());
+        let parsed = Cli::command().try_get_matches_from([&["flags"], line].concat());
         let error = parsed.expect_err("it is wrong");
         in_short(error.kind(), &error.to_string())
     }
@@ -106,9 +107,16 @@ mod tests {
 
     #[test]
     fn arguments_are_quoted_without_what_they_should_not_show() {
-        let arguments = ["--stor=redis://u:p@h/".to_owned(), "a\n\u{1b}[1m".to_owned()];
-        let text = "unexpected '--stor=redis://u:p@h/' and 'redis://u:p@h/' and 'a\n\u{1b}[1m'\n";
-        let quotable = quotable(text, &arguments);
-        assert_eq!(quotable, "unexpected 'URL' and 'URL' and 'a\\n\\u{1b}[1m'\n");
+        for (line, quoted) in [
+            (&["flag", "list", "--stor=redis://u:p@h/?a=b"][..], "unexpected argument '--stor' found"),
+            (&["redis://u:p@h/?a=b", "flag", "list"], "unrecognized subcommand 'URL'"),
+            (&["flag", "list", "a\n\u{1b}[1m"], "unexpected argument 'a\\n\\u{1b}[1m' found"),
+            (&["flag", "get", ""], "error:"),
+        ] {
+            let arguments: Vec<String> = line.iter().map(ToString::to_string).collect();
+            let parsed = Cli::command().try_get_matches_from([&["flags"], line].concat());
+            let shown = showable(parsed.expect_err("it is wrong"), &arguments).to_string();
+            assert!(shown.contains(quoted), "{shown}");
+        }
     }
 }

@@ -108,8 +108,8 @@ impl Command {
 
 /// Reads the command line, and what it calls, as in `flag get`. Help and mistakes are printed here.
 pub(crate) fn parse() -> Result<(Cli, &'static str), Exit> {
-    let matches = Cli::command().try_get_matches().map_err(|error| mistake::report(&error))?;
-    let cli = Cli::from_arg_matches(&matches).map_err(|error| mistake::report(&error))?;
+    let matches = Cli::command().try_get_matches().map_err(mistake::report)?;
+    let cli = Cli::from_arg_matches(&matches).map_err(mistake::report)?;
     // Once for the life of the process, and wanted until its end.
     Ok((cli, operation(&matches).leak()))
 }

@@ -92,7 +92,7 @@ pub(super) async fn write(
         };
         match outcome {
             Err(error) if given.is_none() && attempt < ATTEMPTS && somebody_was_faster(&error) => {
-                attempt += 1
+                attempt += 1;
             }
             outcome => return Ok(Written { before: before.and_then(Result::ok), after: outcome? }),
         }

@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 
 use anyhow::{Context as _, Result};
+use flags_tests::proxy::Proxy;
 use flags_tests::server::{Server, Shared, unique_prefix};
 
 /// The binary under test.
@@ -56,6 +57,15 @@ impl Cli {
     /// On the document that the tests share.
     pub(crate) fn shop() -> Self {
         Self::on(format!("memory:{}/tests/data/shop.json", env!("CARGO_MANIFEST_DIR")))
+    }
+
+    /// The same part of the server, by way of a proxy that may keep it waiting for long.
+    pub(crate) fn through(&self, proxy: &Proxy) -> Self {
+        let store = format!(
+            "{}/?command_timeout_ms=600000&deadline_ms=600000&connect_timeout_ms=600000",
+            proxy.url()
+        );
+        Self { store, prefix: self.prefix.clone(), _server: None, transcript: String::new() }
     }
 
     /// What its keys in Redis begin with.
@@ -111,6 +121,16 @@ impl Cli {
         anyhow::ensure!(ran.code == Some(0), "flags {line}: {ran:?}");
         Ok(ran.stdout)
     }
+}
+
+/// Fills a store with flags.
+pub(crate) fn many_flags(cli: &Cli, number: usize) -> Result<()> {
+    let flags: Vec<String> = (0..number).map(|number| format!(
+        r#"{{"id":"00000000-0000-4000-8000-{number:012}","key":"flag-{number}","name":"n","flag_type":"boolean","status":"active","default_enabled":false}}"#
+    )).collect();
+    let ran = cli.quiet(&["import", "-"], &format!(r#"{{"version":1,"flags":[{}]}}"#, flags.join(",")))?;
+    anyhow::ensure!(ran.code == Some(0), "{ran:?}");
+    Ok(())
 }
 
 /// Runs a command to its end.

@@ -6,8 +6,12 @@
 mod cli;
 mod eval;
 mod guards;
+mod hostile;
+mod interrupted;
 mod memory;
+mod orphans;
 mod partial;
 mod readme;
 mod redis;
+mod terminal;
 mod together;

@@ -1,0 +1,88 @@
+//! What another library leaves behind when it deletes a flag: listed, and deleted.
+
+use anyhow::{Result, ensure};
+use serde_json::Value;
+
+use crate::cli::{Cli, Ran};
+
+const GONE: &str = "00000000-0000-4000-8000-000000000001";
+const ID: &str = "00000000-0000-4000-8000-000000000002";
+
+/// One record of each kind that belongs to a flag, as the origin writes them; and no flag.
+async fn plant(cli: &Cli) -> Result<()> {
+    let prefix = cli.prefix();
+    let client = redis::Client::open(flags_tests::server::Shared::get()?.url())?;
+    let mut connection = client.get_multiplexed_async_connection().await?;
+    let record = |members: &str| format!(r#"{{"id":"{ID}","flag_id":"{GONE}",{members}}}"#);
+    let mut pipe = redis::pipe();
+    pipe.set(
+        format!("{prefix}override:{GONE}:user:a:b"),
+        record(r#""entity_type":"user","entity_id":"a:b","enabled":true"#),
+    );
+    pipe.set(
+        format!("{prefix}schedule:{ID}"),
+        record(r#""change_type":"enable","scheduled_at":"2020-01-01T00:00:00","executed":true"#),
+    );
+    pipe.sadd(format!("{prefix}schedules"), ID).sadd(format!("{prefix}schedules:flag:{GONE}"), ID);
+    pipe.set(
+        format!("{prefix}time_schedule:{ID}"),
+        record(r#""name":"w","recurrence_type":"daily","start_time":"09:00:00","end_time":"17:00:00","enabled":true"#),
+    );
+    pipe.sadd(format!("{prefix}time_schedules"), ID).sadd(format!("{prefix}time_schedules:flag:{GONE}"), ID);
+    pipe.set(
+        format!("{prefix}rollout_phase:{ID}"),
+        record(r#""phase_number":1,"target_percentage":10,"scheduled_at":"2030-01-01T00:00:00","executed":false"#),
+    );
+    pipe.sadd(format!("{prefix}rollout_phases:flag:{GONE}"), ID);
+    Ok(pipe.query_async::<()>(&mut connection).await?)
+}
+
+#[tokio::test]
+async fn they_are_listed_and_deleted() -> Result<()> {
+    let cli = Cli::redis()?;
+    ensure!(cli.quiet(&["flag", "create", "alive"], "")?.code == Some(0));
+    ensure!(cli.quiet(&["override", "set", "alive", "user", "1"], "")?.code == Some(0));
+    plant(&cli).await?;
+    let run = |words: &[&str]| -> Result<Ran> {
+        let ran = cli.quiet(words, "")?;
+        ensure!(ran.code == Some(0), "{words:?}: {ran:?}");
+        Ok(ran)
+    };
+    let listed = |noun: &str| -> Result<Vec<Value>> {
+        let listed: Value = serde_json::from_str(&run(&[noun, "list", "--orphans", "--json"])?.stdout)?;
+        Ok(listed.as_array().cloned().unwrap_or_default())
+    };
+
+    let overrides = listed("override")?;
+    ensure!(overrides.len() == 1 && overrides[0]["flag_id"] == GONE, "{overrides:?}");
+    // For people it has all that it takes to delete it.
+    let table = run(&["override", "list", "--orphans"])?.stdout;
+    ensure!(table.contains(GONE) && table.contains("a:b") && !table.contains("alive"), "{table}");
+    run(&["override", "get", "--flag-id", GONE, "user", "a:b"])?;
+    let guarded =
+        cli.quiet(&["override", "delete", "--flag-id", GONE, "user", "a:b", "--if-revision", "stale"], "")?;
+    ensure!(guarded.code == Some(4), "{guarded:?}");
+    run(&["override", "delete", "--flag-id", GONE, "user", "a:b"])?;
+    ensure!(listed("override")?.is_empty());
+    for noun in ["schedule", "window"] {
+        ensure!(listed(noun)?.len() == 1, "{noun}");
+        ensure!(run(&[noun, "list", "--orphans"])?.stdout.contains(ID), "{noun}");
+        run(&[noun, "delete", ID])?;
+        ensure!(listed(noun)?.is_empty(), "{noun}");
+    }
+    // The origin lists phases by their flag alone, so without the flag only their id finds them.
+    run(&["phase", "get", ID])?;
+    run(&["phase", "delete", ID])?;
+    ensure!(cli.quiet(&["phase", "get", ID], "")?.code == Some(3));
+    run(&["doctor"])?;
+    ensure!(run(&["override", "list", "alive"])?.stdout.contains("user"), "the others are as they were");
+
+    for wrong in [
+        &["override", "delete", "--flag-id", GONE, "alive", "user", "1"][..],
+        &["override", "get", "alive", "user"],
+    ] {
+        ensure!(cli.quiet(wrong, "")?.code == Some(2), "{wrong:?}");
+    }
+    ensure!(cli.quiet(&["override", "list"], "")?.code == Some(2));
+    Ok(())
+}
