@@ -12,6 +12,7 @@ struct Backend {
 /// Every kind of store that this version has, compiled in or not.
 const BACKENDS: &[Backend] = &[
     Backend { scheme: "memory", feature: "memory", form: "memory: or memory:PATH-OF-AN-EXPORT" },
+    Backend { scheme: "file", feature: "file", form: "file:PATH" },
     Backend { scheme: "redis", feature: "redis", form: "redis://HOST:6379" },
     Backend { scheme: "rediss", feature: "redis", form: "rediss://HOST:6379" },
     Backend { scheme: "redis+unix", feature: "redis", form: "redis+unix:///PATH-OF-A-SOCKET" },
@@ -23,18 +24,20 @@ const BACKENDS: &[Backend] = &[
 /// |---|---|---|
 /// | `memory:` | a new one, empty | `memory` (default) |
 /// | `memory:PATH` | a new one that begins with the exported document at PATH | `memory` |
+/// | `file:PATH` | the document in that file, which the first commit creates | `file` |
+/// | `file:///PATH` | the same, its path from the root and percent-encoded | `file` |
 /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis` |
 /// | `rediss://...` | the same, over TLS | `redis` |
 /// | `redis+unix:///PATH` | the same, over a Unix socket | `redis` |
 ///
-/// The parameters of the last three (`prefix`, `foreign`, time limits) are those of `RedisStorage::builder`, which also takes what a URL should
+/// The parameters of a file (`deadline_ms`, `poll_ms`) are those of `FileBuilder::from_url`. Those of the last three (`prefix`, `foreign`, time limits) are those of `RedisStorage::builder`, which also takes what a URL should
 /// not hold.
 ///
 /// # Errors
 ///
 /// `Invalid` for a URL of no known form, or a document that cannot be imported; `Unsupported`, naming the cargo feature to
 /// enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or read. A password in the URL is in no
-/// error; the path of a document is.
+/// error; the path of a document or of a file is.
 ///
 /// # Examples
 ///
@@ -55,6 +58,8 @@ async fn open(url: &str) -> Result<StorageHandle> {
     match scheme {
         #[cfg(feature = "memory")]
         "memory" => memory(&url["memory:".len()..]).await,
+        #[cfg(feature = "file")]
+        "file" => Ok(std::sync::Arc::new(flags_file::FileStorage::connect(url).await?)),
         #[cfg(feature = "redis")]
         "redis" | "rediss" | "redis+unix" => {
             Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?))
@@ -126,6 +131,18 @@ mod tests {
         let kind = if cfg!(feature = "redis") { ErrorKind::Unavailable } else { ErrorKind::Unsupported };
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_file_is_opened_or_names_its_feature() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let url = format!("file:{}?poll_ms=50", directory.path().join("flags.json").display());
+        let opened = connect(&url).await;
+        if cfg!(feature = "file") {
+            assert_eq!(opened.expect("an empty store").descriptor().name(), "file");
+        } else {
+            assert_eq!(opened.map(drop).unwrap_err().kind(), ErrorKind::Unsupported);
+        }
     }
 
     #[tokio::test]

@@ -6,6 +6,8 @@ mod inspect;
 pub use connect::connect;
 pub use flags_core::*;
 pub use flags_engine as engine;
+#[cfg(feature = "file")]
+pub use flags_file::{FileBuilder, FileStorage};
 #[cfg(feature = "memory")]
 pub use flags_memory::MemoryStorage;
 #[cfg(feature = "redis")]

@@ -10,14 +10,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::args::Global;
 use crate::failure::{Exit, Failure, noun};
 
+/// The store where none is named: a file in the current directory, which the first write creates.
+const EMBEDDED: &str = "file:flags.json";
+
 /// Opens the store that the options name; its URL, the prefix included, comes with it.
 pub(crate) async fn open(global: &Global) -> Result<(FlagStore, String), Failure> {
-    let Some(url) = global.store.as_deref().filter(|url| !url.is_empty()) else {
-        return Err(Failure::usage(
-            "no store is named",
-            "--store redis://localhost:6379, or the variable FLAGS_STORE",
-        ));
-    };
+    let url = global.store.as_deref().filter(|url| !url.is_empty()).unwrap_or(EMBEDDED);
     let url = with_prefix(url, global.prefix.as_deref());
     match connect(&url).await {
         Ok(storage) => Ok((FlagStore::new(storage), url)),
@@ -32,7 +30,7 @@ pub(crate) async fn open(global: &Global) -> Result<(FlagStore, String), Failure
     }
 }
 
-/// The URL with the prefix as its parameter. A store in memory has no prefix.
+/// The URL with the prefix as its parameter. A store in memory or in a file has no prefix.
 fn with_prefix(url: &str, prefix: Option<&str>) -> String {
     match prefix {
         Some(prefix) if url.starts_with("redis") => {
@@ -149,5 +147,6 @@ mod tests {
             "rediss://h/1?foreign=index&prefix=p"
         );
         assert_eq!(with_prefix("memory:", Some("p")), "memory:");
+        assert_eq!(with_prefix("file:f.json", Some("p")), "file:f.json");
     }
 }

@@ -91,7 +91,7 @@ impl Fault {
     /// What an operator should know of it, in full.
     pub(crate) fn warning(&self) -> String {
         match &self.cause {
-            Cause::Broken(broken) => format!("{self}: {broken}"),
+            Cause::Broken(broken) => format!("{self}: {}", broken.what),
             Cause::Io { error, .. } => format!("{self}: {error}"),
             _ => self.to_string(),
         }
@@ -102,11 +102,9 @@ impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = &self.path;
         match &self.cause {
-            Cause::Broken(broken) => write!(
-                f,
-                "{path:?} is no document of flags from {} on; mend it, nothing was changed",
-                broken.position
-            ),
+            Cause::Broken(broken) => {
+                write!(f, "{path:?} is no document of flags, at {}; mend the file", broken.position)
+            }
             Cause::Gone => {
                 write!(f, "{path:?} is gone; put it back, or open the store anew to begin with an empty one")
             }

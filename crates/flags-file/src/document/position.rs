@@ -38,7 +38,7 @@ impl fmt::Display for Position {
 #[error("{position}: {what}")]
 pub(crate) struct Broken {
     pub(crate) position: Position,
-    what: String,
+    pub(crate) what: String,
 }
 
 impl Broken {

@@ -1,0 +1,101 @@
+//! An edit that went wrong: the last good state is served, and the edit is not destroyed.
+
+use std::error::Error as _;
+use std::fs;
+
+use flags_core::storage::{Batch, Change, Expect};
+use flags_core::{ErrorKind, Storage};
+use flags_file::FileStorage;
+
+use crate::common::*;
+
+#[tokio::test]
+async fn a_broken_edit_keeps_the_last_good_state_until_it_is_mended() {
+    let fixture = Fixture::written();
+    let storage = fixture.open().await;
+    let mut watch = watch(&storage).await;
+    let broken = two_flags("edited").replace("\"description\"", "\"description");
+    for n in 0..2 {
+        if n == 0 {
+            fs::write(&fixture.path, &broken).expect("written");
+        } else {
+            // Half of it is there yet.
+            fs::write(&fixture.path, &broken[..broken.len() - 20]).expect("written");
+        }
+        let text = fixture.text();
+        assert_eq!(description(&storage).await, "", "the last good state");
+        let warning = health(&storage).await.warnings.join("\n");
+        assert!(warning.contains("line 4, column") && warning.contains("last good state"), "{warning}");
+        for batch in [create("c"), Batch::new().check(key("a"), Expect::Present)] {
+            let error = storage.commit(batch).await.expect_err("the edit would be destroyed");
+            assert_eq!(error.kind(), ErrorKind::Unavailable);
+            assert!(error.to_string().contains("line 4, column"), "{error}");
+            assert!(error.source().is_some());
+        }
+        assert_eq!(fixture.text(), text, "the edit stays as it is");
+    }
+    fs::write(&fixture.path, two_flags("mended")).expect("written");
+    assert_eq!(next(&mut watch).await, Change::Changed(key("b")));
+    assert_eq!(description(&storage).await, "mended");
+    assert_eq!(health(&storage).await.warnings, Vec::<String>::new());
+    storage.commit(create("c")).await.expect("all is well");
+    assert_eq!(next(&mut watch).await, Change::Changed(key("c")));
+}
+
+#[tokio::test]
+async fn a_broken_file_is_not_opened() {
+    let fixture = Fixture::new();
+    for (text, place) in [("", "line 1, column 1"), ("{\n  \"version\": 1,\n  oops\n}", "line 3, column 3")] {
+        fs::write(&fixture.path, text).expect("written");
+        let error = FileStorage::open(&fixture.path).await.expect_err("a broken file");
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(error.to_string().contains(place), "{error}");
+        assert_eq!(fixture.text(), text);
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_is_gone_is_not_an_empty_store() {
+    let fixture = Fixture::written();
+    let storage = fixture.open().await;
+    fs::remove_file(&fixture.path).expect("removed");
+    assert_eq!(description(&storage).await, "");
+    assert!(health(&storage).await.warnings.join("\n").contains("is gone"));
+    let error = storage.commit(create("c")).await.expect_err("it would bring back what was removed");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert!(!fixture.path.exists());
+    fs::write(&fixture.path, two_flags("back")).expect("written");
+    assert_eq!(description(&storage).await, "back");
+    storage.commit(create("c")).await.expect("all is well");
+}
+
+#[tokio::test]
+async fn one_corrupt_record_is_named_and_kept_to_the_byte() {
+    let fixture = Fixture::new();
+    let corrupt = "{\"flag_type\":   \"of a later version\",\n \"key\": \"z\"}";
+    let twin = "{\"key\": \"twin\", \"name\": \"T\", \"flag_type\": \"boolean\", \"status\": \"active\", \"default_enabled\": true, \"id\": \"00000000-0000-4000-8000-00000000000a\"}";
+    let text = two_flags("").replace("\n  ]", &format!(",\n{corrupt},\n{twin}\n  ]"));
+    fs::write(&fixture.path, text).expect("written");
+    let storage = fixture.open().await;
+    let mut answers = storage.get(&[key("z"), key("a")]).await.expect("read");
+    assert!(answers.pop().is_some_and(|a| a.is_ok_and(|a| a.is_some())));
+    let error = answers.pop().expect("an answer").expect_err("corrupt");
+    assert_eq!((error.kind(), error.key()), (ErrorKind::Corrupt, Some(&key("z"))));
+    let warnings = health(&storage).await.warnings;
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(
+        warnings.iter().any(|w| w.contains("flag:z, at line 5, column 1, cannot be read")),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings.iter().any(|w| w.contains("flag:twin, at line 7, column 1, has the flag id")),
+        "{warnings:?}"
+    );
+
+    storage.commit(create("c")).await.expect("committed");
+    assert!(fixture.text().contains(corrupt), "{}", fixture.text());
+    let revision = error.revision().expect("a revision").clone();
+    let gone = Batch::new().delete(key("z"), Expect::Revision(revision));
+    storage.commit(gone).await.expect("a corrupt record can be deleted by its revision");
+    assert!(!fixture.text().contains("later version"));
+}
