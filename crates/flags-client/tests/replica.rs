@@ -254,7 +254,8 @@ async fn a_corrupt_record_keeps_its_last_good_state() {
     let storage = Faulty::new();
     let one = text_flag("f", "1");
     put(&*storage, one.clone()).await;
-    put(&*storage, text_flag("g", "1")).await;
+    let mut other = text_flag("g", "1");
+    put(&*storage, other.clone()).await;
     storage.inner.insert_raw(&Key::Flag(key("never-good")), b"{").expect("open");
     let client = start(&storage).await;
     let unreadable = |n: usize| client.diagnostics().unreadable.len() == n;
@@ -268,7 +269,8 @@ async fn a_corrupt_record_keeps_its_last_good_state() {
     until("a report", || unreadable(2)).await;
     assert_eq!(text(&client, "f"), "1");
     // A whole reload says the same.
-    put(&*storage, text_flag("g", "2")).await;
+    other.default_value = Some("2".into());
+    put(&*storage, other).await;
     storage.inject(&Change::Lost);
     storage.inject(&Change::Resync);
     until("the reload", || text(&client, "g") == "2").await;
