@@ -9,13 +9,14 @@ use crate::tools;
 use crate::workspace::Workspace;
 
 /// Which of our crates a crate may be built on. A crate that is not here is on top and may use any.
-const LAYERS: [(&str, &[&str]); 7] = [
+const LAYERS: [(&str, &[&str]); 8] = [
     ("flags-core", &[]),
     ("flags-memory", &["flags-core"]),
     // Its state in memory is that of flags-memory.
     ("flags-file", &["flags-core", "flags-memory"]),
     ("flags-redis", &["flags-core"]),
     ("flags-engine", &["flags-core"]),
+    ("flags-client", &["flags-core", "flags-engine"]),
     // An application like any other: what it needs, others need too.
     ("flags-cli", &["feature-flags"]),
     // It judges backends; one that it depended on would be judged by itself.

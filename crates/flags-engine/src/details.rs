@@ -203,6 +203,13 @@ impl<'r, T> Details<'r, T> {
         }
     }
 
+    /// The same answer with its value borrowed.
+    #[must_use]
+    pub fn as_ref(&self) -> Details<'r, &T> {
+        let Self { ref value, reason, variant, error, rule, metadata } = *self;
+        Details { value, reason, variant, error, rule, metadata }
+    }
+
     /// The same answer with its value turned into another.
     #[must_use]
     pub fn map<U>(self, turn: impl FnOnce(T) -> U) -> Details<'r, U> {

@@ -1,0 +1,270 @@
+//! [`Client`]: the handle that an application holds.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use flags_core::{Error, ErrorKind, FlagKey, Json, Result, StorageHandle};
+use flags_engine::{Answer, EvaluationContext};
+use futures_util::future::{Either, select};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::builder::ClientBuilder;
+use crate::counts::Counts;
+use crate::details::EvaluationDetails;
+use crate::diagnostics::Diagnostics;
+use crate::events::Events;
+use crate::freshness::Freshness;
+use crate::shared::Shared;
+use crate::snapshot::Snapshot;
+
+/// Feature flags, answered from memory: a replica of a store that follows its changes.
+///
+/// Clones share the replica; the last one that is dropped ends the task behind it. Evaluation is synchronous and does no I/O; it takes no
+/// lock. It never fails: what cannot be evaluated answers the caller's default, and the `_details` methods say why.
+///
+/// Unknown is never "off": before the first load every evaluation answers the caller's default with
+/// [`ProviderNotReady`](flags_engine::ErrorCode::ProviderNotReady). When the store goes away the flags known last are served, and
+/// [`freshness`](Self::freshness) says since when.
+///
+/// Overrides and time schedules are judged by the client's clock at each evaluation, so that an expiry needs no event.
+#[derive(Debug, Clone)]
+pub struct Client {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    shared: Arc<Shared>,
+    /// The task ends when this is gone.
+    commands: mpsc::Sender<Command>,
+}
+
+/// What a handle asks of the task.
+#[derive(Debug)]
+pub(crate) enum Command {
+    AcceptEmpty,
+    Close(oneshot::Sender<()>),
+}
+
+impl Client {
+    /// A client of that store, to be configured and [started](ClientBuilder::start).
+    pub fn builder(storage: StorageHandle) -> ClientBuilder {
+        ClientBuilder::new(storage)
+    }
+
+    pub(crate) fn new(shared: Arc<Shared>, commands: mpsc::Sender<Command>) -> Self {
+        Self { inner: Arc::new(Inner { shared, commands }) }
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.inner.shared
+    }
+
+    /// A boolean. Any flag will do that answers with one. Allocates nothing.
+    #[must_use]
+    pub fn bool_value(&self, key: &str, default: bool, context: &EvaluationContext) -> bool {
+        self.shared().view(context, |view| view.bool(key, default, context).value)
+    }
+
+    /// Like [`bool_value`](Self::bool_value), with how it came about.
+    #[must_use]
+    pub fn bool_details(
+        &self,
+        key: &str,
+        default: bool,
+        context: &EvaluationContext,
+    ) -> EvaluationDetails<bool> {
+        self.shared().view(context, |view| EvaluationDetails::new(key, view.bool(key, default, context)))
+    }
+
+    /// A text, of a string flag.
+    #[must_use]
+    pub fn string_value(&self, key: &str, default: &str, context: &EvaluationContext) -> String {
+        self.shared().view(context, |view| view.string(key, default, context).value.to_owned())
+    }
+
+    /// Like [`string_value`](Self::string_value), with how it came about.
+    #[must_use]
+    pub fn string_details(
+        &self,
+        key: &str,
+        default: &str,
+        context: &EvaluationContext,
+    ) -> EvaluationDetails<String> {
+        self.shared().view(context, |view| {
+            EvaluationDetails::new(key, view.string(key, default, context).map(str::to_owned))
+        })
+    }
+
+    /// A whole number of 64 bits, of a number flag. Allocates nothing.
+    #[must_use]
+    pub fn integer_value(&self, key: &str, default: i64, context: &EvaluationContext) -> i64 {
+        self.shared().view(context, |view| view.integer(key, default, context).value)
+    }
+
+    /// Like [`integer_value`](Self::integer_value), with how it came about.
+    #[must_use]
+    pub fn integer_details(
+        &self,
+        key: &str,
+        default: i64,
+        context: &EvaluationContext,
+    ) -> EvaluationDetails<i64> {
+        self.shared().view(context, |view| EvaluationDetails::new(key, view.integer(key, default, context)))
+    }
+
+    /// A number, of a number flag, rounded to the nearest of floating point. Allocates nothing.
+    #[must_use]
+    pub fn float_value(&self, key: &str, default: f64, context: &EvaluationContext) -> f64 {
+        self.shared().view(context, |view| view.float(key, default, context).value)
+    }
+
+    /// Like [`float_value`](Self::float_value), with how it came about.
+    #[must_use]
+    pub fn float_details(
+        &self,
+        key: &str,
+        default: f64,
+        context: &EvaluationContext,
+    ) -> EvaluationDetails<f64> {
+        self.shared().view(context, |view| EvaluationDetails::new(key, view.float(key, default, context)))
+    }
+
+    /// Any JSON, of a JSON flag.
+    #[must_use]
+    pub fn json_value(&self, key: &str, default: Json, context: &EvaluationContext) -> Json {
+        self.shared().view(context, |view| view.json(key, default, context).value)
+    }
+
+    /// Like [`json_value`](Self::json_value), with how it came about.
+    #[must_use]
+    pub fn json_details(
+        &self,
+        key: &str,
+        default: Json,
+        context: &EvaluationContext,
+    ) -> EvaluationDetails<Json> {
+        self.shared().view(context, |view| EvaluationDetails::new(key, view.json(key, default, context)))
+    }
+
+    /// Every flag, decided for that context, whatever its type; a value of `None` is an evaluation that failed. Counts for
+    /// nothing and runs no hooks. Empty where nothing can be evaluated: before the first load, or for a context that was not
+    /// [prepared](Self::prepare) and has to be.
+    #[must_use]
+    pub fn all(&self, context: &EvaluationContext) -> BTreeMap<FlagKey, EvaluationDetails<Option<Json>>> {
+        self.shared().view(context, |view| {
+            if view.refusal(context).is_some() {
+                return BTreeMap::new();
+            }
+            let decided = view.ruleset.evaluator(context, view.at);
+            let owned = decided.all().map(|(key, decision)| {
+                let details = decision.map(|answer| answer.map(Answer::to_json));
+                (key.clone(), EvaluationDetails::new(key.as_str(), details))
+            });
+            owned.collect()
+        })
+    }
+
+    /// The flags as they are now, for several evaluations that must not contradict each other.
+    ///
+    /// Where overrides are fetched on demand it knows nobody's: use [`prepare`](Self::prepare).
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        let shared = self.shared();
+        let known = shared.on_demand.is_some().then(Default::default);
+        Snapshot::new(Arc::clone(shared), shared.state.load_full(), known, shared.clock.now())
+    }
+
+    /// A snapshot for this context, its overrides fetched where they are fetched [on demand](crate::Overrides::OnDemand):
+    /// those of its user, organization, tenant and targeting key, over all flags, in one call of the store (or as many
+    /// as the store's limits make of it). What is cached is not fetched again. Costs nothing where overrides are resident.
+    ///
+    /// It evaluates this context; others that it knows no overrides of answer their default, with PROVIDER_NOT_READY. So
+    /// long as the context stays in the cache, the methods of the client evaluate it too.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` before the first load; what the store answers, if nothing older is cached.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time.
+    pub async fn prepare(&self, context: &EvaluationContext) -> Result<Snapshot> {
+        let shared = self.shared();
+        let (state, now) = (shared.state.load_full(), shared.clock.now());
+        let Some(on_demand) = &shared.on_demand else { return Ok(self.snapshot()) };
+        if !state.loaded {
+            return Err(not_loaded("prepare"));
+        }
+        let known = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now).await?;
+        Ok(Snapshot::new(Arc::clone(shared), state, Some(known), now))
+    }
+
+    /// How far what is served can be trusted to be what the store holds.
+    #[must_use]
+    pub fn freshness(&self) -> Freshness {
+        *self.shared().freshness.borrow()
+    }
+
+    /// Waits until there are flags to evaluate, for at most that long by the client's clock.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when there are none by then; why is in its source, where it is known.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time.
+    pub async fn wait_ready(&self, deadline: Duration) -> Result<()> {
+        let shared = self.shared();
+        let mut freshness = shared.freshness.subscribe();
+        let loaded = std::pin::pin!(freshness.wait_for(|freshness| freshness.is_loaded()));
+        match select(loaded, shared.clock.sleep(deadline)).await {
+            Either::Left((Ok(_), _)) => Ok(()),
+            _ => Err(match shared.store_error.load_full() {
+                Some(cause) => not_loaded("wait_ready").with_source(cause),
+                None => not_loaded("wait_ready"),
+            }),
+        }
+    }
+
+    /// What happens to what is served, from now on.
+    #[must_use]
+    pub fn subscribe(&self) -> Events {
+        self.shared().events.subscribe()
+    }
+
+    /// What keeps the client from serving everything as it is meant.
+    #[must_use]
+    pub fn diagnostics(&self) -> Diagnostics {
+        self.shared().diagnostics()
+    }
+
+    /// How often each flag was evaluated, by reason.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.shared().state.load().counts.read()
+    }
+
+    /// Takes the store's word that it holds no flag, after [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the
+    /// flags known last are dropped. Does nothing otherwise.
+    pub async fn accept_empty(&self) {
+        // A task that is gone has nothing left to accept.
+        let _ = self.inner.commands.send(Command::AcceptEmpty).await;
+    }
+
+    /// Stops following the store, for every clone, and waits until that is done. The flags known last are still
+    /// served, as stale ones. The store itself is the caller's to close. Idempotent.
+    pub async fn close(&self) {
+        let (done, is_done) = oneshot::channel();
+        if self.inner.commands.send(Command::Close(done)).await.is_ok() {
+            let _ = is_done.await;
+        }
+    }
+}
+
+fn not_loaded(operation: &'static str) -> Error {
+    Error::new(ErrorKind::Unavailable, "the flags are not loaded yet; is the store reachable?")
+        .in_operation(operation)
+}

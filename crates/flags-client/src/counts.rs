@@ -1,0 +1,129 @@
+//! [`Counts`]: how often each flag was evaluated, and why it answered what it did.
+
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use flags_core::FlagKey;
+use flags_engine::Reason;
+
+const REASONS: [Reason; 7] = [
+    Reason::Default,
+    Reason::Static,
+    Reason::TargetingMatch,
+    Reason::Override,
+    Reason::Split,
+    Reason::Disabled,
+    Reason::Error,
+];
+
+/// Threads are dealt over so many cache lines. A counter that all of them share would be what they wait for.
+const SHARDS: usize = 4;
+
+/// One cache line.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Shard([AtomicU64; 8]);
+
+/// The evaluations of one flag, by reason.
+#[derive(Debug, Default)]
+pub(crate) struct FlagCounts([Shard; SHARDS]);
+
+impl FlagCounts {
+    pub(crate) fn add(&self, reason: Reason) {
+        let place = REASONS.iter().position(|known| *known == reason);
+        let shard = self.0.get(shard());
+        if let Some(counter) = place.and_then(|place| shard?.0.get(place)) {
+            counter.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn read(&self) -> ReasonCounts {
+        let sum = |place: usize| {
+            let counters = self.0.iter().filter_map(|shard| shard.0.get(place));
+            counters.map(|counter| counter.load(Ordering::Relaxed)).sum::<u64>()
+        };
+        let counted = REASONS.iter().enumerate().map(|(place, reason)| (*reason, sum(place)));
+        ReasonCounts(counted.filter(|(_, count)| *count > 0).collect())
+    }
+}
+
+/// The shard of this thread.
+fn shard() -> usize {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    thread_local! {
+        static MINE: Cell<Option<usize>> = const { Cell::new(None) };
+    }
+    MINE.with(|mine| {
+        mine.get().unwrap_or_else(|| {
+            let next = NEXT.fetch_add(1, Ordering::Relaxed) % SHARDS;
+            mine.set(Some(next));
+            next
+        })
+    })
+}
+
+/// The counters of every flag. The table is replaced when flags are added; the counters in it live on.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct CountTable {
+    flags: Arc<HashMap<FlagKey, Arc<FlagCounts>>>,
+    unknown: Arc<FlagCounts>,
+}
+
+impl CountTable {
+    /// The counters of that flag; of all unknown flags together where it is none.
+    pub(crate) fn of(&self, key: &str) -> &FlagCounts {
+        self.flags.get(key).unwrap_or(&self.unknown)
+    }
+
+    /// Makes counters for the flags that have none.
+    pub(crate) fn extend<'a>(&mut self, keys: impl Iterator<Item = &'a FlagKey>) {
+        let new: Vec<&FlagKey> = keys.filter(|key| !self.flags.contains_key(*key)).collect();
+        if !new.is_empty() {
+            let flags = Arc::make_mut(&mut self.flags);
+            flags.extend(new.into_iter().map(|key| (key.clone(), Arc::default())));
+        }
+    }
+
+    pub(crate) fn read(&self) -> Counts {
+        let flags = self.flags.iter().map(|(key, counts)| (key.clone(), counts.read()));
+        Counts {
+            flags: flags.filter(|(_, counts)| counts.total() > 0).collect(),
+            unknown: self.unknown.read(),
+        }
+    }
+}
+
+/// How often flags were evaluated since the client started. Read by [`Client::counts`](crate::Client::counts).
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Counts {
+    /// Each flag that was evaluated, also one that is deleted by now.
+    pub flags: HashMap<FlagKey, ReasonCounts>,
+    /// The evaluations of flags that do not exist, or did not yet.
+    pub unknown: ReasonCounts,
+}
+
+/// Numbers of evaluations, by reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReasonCounts(HashMap<Reason, u64>);
+
+impl ReasonCounts {
+    /// How many had that reason.
+    #[must_use]
+    pub fn of(&self, reason: Reason) -> u64 {
+        self.0.get(&reason).copied().unwrap_or_default()
+    }
+
+    /// All of them.
+    #[must_use]
+    pub fn total(&self) -> u64 {
+        self.0.values().sum()
+    }
+
+    /// The reasons that occurred.
+    pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
+        self.0.iter().map(|(reason, count)| (*reason, *count))
+    }
+}

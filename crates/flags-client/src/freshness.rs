@@ -1,0 +1,45 @@
+//! [`Freshness`].
+
+use flags_core::Timestamp;
+
+/// How far what the client serves can be trusted to be what the store holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Freshness {
+    /// Loaded, and every change is followed; or, where the store tells of none, the last poll succeeded.
+    Fresh,
+    /// Served as it was known last.
+    Stale {
+        /// From this instant on changes may have been missed.
+        since: Timestamp,
+        /// Why.
+        cause: StaleCause,
+    },
+    /// Nothing was loaded yet: every evaluation answers the caller's default, with PROVIDER_NOT_READY.
+    NeverLoaded,
+}
+
+impl Freshness {
+    /// Whether there is something to evaluate.
+    #[must_use]
+    pub fn is_loaded(self) -> bool {
+        self != Self::NeverLoaded
+    }
+}
+
+/// Why a client serves what may be old.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum StaleCause {
+    /// The store does not answer, or does not tell of its changes for now.
+    Disconnected,
+    /// Changes may have been missed, and everything is being read again.
+    Reloading,
+    /// The store came back without a single flag. The flags known last are served until flags appear, or until
+    /// [`Client::accept_empty`](crate::Client::accept_empty).
+    StoreEmptied,
+    /// Served from the file of [`Startup::LastSaved`](crate::Startup::LastSaved): the store did not answer yet.
+    LastSaved,
+    /// The client, or the store's handle, was closed.
+    Closed,
+}

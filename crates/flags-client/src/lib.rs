@@ -1,0 +1,76 @@
+//! What an application holds: feature flags answered from memory, kept as the store has them.
+//!
+//! A [`Client`] loads a store of any backend once, follows its changes, and evaluates on what it knows: synchronously,
+//! without a lock and without I/O. When the store goes away it serves what it knew last, and says so.
+//!
+//! | item | what |
+//! |---|---|
+//! | [`Client`], [`ClientBuilder`] | the handle, and how it is configured and started |
+//! | [`Startup`], [`Overrides`] | what starting waits for; whether overrides are resident or fetched on demand |
+//! | [`Snapshot`] | the flags at one moment, for evaluations that must agree with each other |
+//! | [`EvaluationDetails`] | a value, and how it came about |
+//! | [`Freshness`], [`Diagnostics`] | how far it can be trusted, and what is in the way |
+//! | [`Events`], [`ClientEvent`] | what listeners are told |
+//! | [`Hook`] | code of the application around every evaluation |
+//! | [`Counts`] | how often each flag was evaluated, by reason |
+//!
+//! With the cargo feature `tracing` each evaluation is an event at trace level, target `flags_client::evaluation`, with
+//! the attributes of OpenTelemetry's semantic conventions for feature flags.
+//!
+//! # Examples
+//!
+//! ```
+//! use std::sync::Arc;
+//!
+//! use flags_client::{Client, ClientEvent};
+//! use flags_core::{Condition, Flag, FlagKey, FlagStore, Rule, StorageHandle};
+//! use flags_engine::{EvaluationContext, Reason};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let storage: StorageHandle = Arc::new(flags_memory::MemoryStorage::new());
+//! let client = Client::builder(storage.clone()).start().await?;
+//! let ann = EvaluationContext::builder().targeting_key("ann").country("NL").build();
+//! assert!(!client.bool_value("new-checkout", false, &ann));
+//!
+//! // Somebody, somewhere, creates the flag.
+//! let mut events = client.subscribe();
+//! let mut flag = Flag::new(FlagKey::new("new-checkout")?);
+//! flag.rules.push(Rule::new("benelux").when(Condition::new("country", "in", ["NL", "BE", "LU"])));
+//! FlagStore::new(storage).create_flag(flag).await?;
+//!
+//! while !matches!(events.next().await, Some(ClientEvent::FlagsChanged(_))) {}
+//! let details = client.bool_details("new-checkout", false, &ann);
+//! assert!(details.value);
+//! assert_eq!((details.reason, details.variant.as_deref()), (Reason::TargetingMatch, Some("benelux")));
+//! # Ok::<(), flags_core::Error>(()) }).unwrap();
+//! ```
+
+mod backoff;
+mod builder;
+mod client;
+mod counts;
+mod details;
+mod diagnostics;
+mod events;
+mod follow;
+mod freshness;
+mod hook;
+mod on_demand;
+mod replica;
+mod save;
+mod shared;
+mod snapshot;
+mod state;
+#[cfg(feature = "tracing")]
+mod trace;
+mod view;
+
+pub use builder::{ClientBuilder, Overrides, Startup};
+pub use client::Client;
+pub use counts::{Counts, ReasonCounts};
+pub use details::{EvaluationDetails, FlagInfo, RuleInfo};
+pub use diagnostics::Diagnostics;
+pub use events::{ChangedFlags, ClientEvent, Events};
+pub use freshness::{Freshness, StaleCause};
+pub use hook::{Hook, HookContext, TypedValue};
+pub use snapshot::Snapshot;

@@ -1,0 +1,294 @@
+//! [`Replica`]: what the client knows of the store, and the rules compiled from it.
+
+mod records;
+mod touched;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use flags_core::{Error, FlagId, FlagKey, Key, Kind, Record, TimeSchedule, TimeScheduleId, Timestamp};
+use flags_engine::{Ruleset, RulesetBuilder, Semantics};
+
+pub(crate) use records::Records;
+pub(crate) use touched::Touched;
+
+/// Expired overrides are kept a little longer than they count: clocks are set back.
+const GRACE: Duration = Duration::from_secs(300);
+
+/// What was found under a key.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Record(Record),
+    Nothing(Key),
+    Unreadable(Key, Error),
+}
+
+impl Found {
+    pub(crate) fn key(&self) -> Key {
+        match self {
+            Self::Record(record) => record.key(),
+            Self::Nothing(key) | Self::Unreadable(key, _) => key.clone(),
+        }
+    }
+}
+
+/// A whole store, as it was listed.
+#[derive(Debug, Default)]
+pub(crate) struct Listed {
+    pub(crate) records: Records,
+    pub(crate) unreadable: BTreeMap<Key, Error>,
+    /// Flags, readable or not.
+    pub(crate) flags: usize,
+}
+
+/// The records of the store as far as the client needs them. Owned by one task, which publishes its rules.
+#[derive(Debug)]
+pub(crate) struct Replica {
+    records: Records,
+    flag_keys: HashMap<FlagId, FlagKey>,
+    /// In the order in which the rules try them.
+    schedules: HashMap<FlagId, BTreeMap<(String, TimeScheduleId), Arc<TimeSchedule>>>,
+    /// Overrides that expire, the next one first.
+    expiring: BTreeSet<(Timestamp, Key)>,
+    unreadable: BTreeMap<Key, Arc<Error>>,
+    ruleset: Arc<Ruleset>,
+}
+
+impl Replica {
+    pub(crate) fn new(semantics: Semantics) -> Self {
+        Self {
+            records: Records::default(),
+            flag_keys: HashMap::new(),
+            schedules: HashMap::new(),
+            expiring: BTreeSet::new(),
+            unreadable: BTreeMap::new(),
+            ruleset: Arc::new(Ruleset::builder(semantics).build()),
+        }
+    }
+
+    pub(crate) fn ruleset(&self) -> &Arc<Ruleset> {
+        &self.ruleset
+    }
+
+    pub(crate) fn unreadable(&self) -> impl Iterator<Item = &Arc<Error>> {
+        self.unreadable.values()
+    }
+
+    /// Whether it holds a flag.
+    pub(crate) fn has_flags(&self) -> bool {
+        !self.ruleset.is_empty()
+    }
+
+    /// Every record, each costing a pointer.
+    pub(crate) fn to_vec(&self) -> Vec<Record> {
+        self.records.iter().cloned().collect()
+    }
+
+    /// The flag that the override under that key belongs to.
+    pub(crate) fn owner_of(&self, key: &Key) -> Option<&FlagKey> {
+        match key {
+            Key::Override(id, ..) => self.flag_keys.get(id),
+            _ => None,
+        }
+    }
+
+    /// When there is an expired override to drop.
+    pub(crate) fn sweeps_at(&self) -> Option<Timestamp> {
+        self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
+    }
+
+    /// What applying a whole store amounts to. Of `invalidated` keys the listing may show an older value than there is: what
+    /// is known of them stays until they are fetched.
+    pub(crate) fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
+        let stays = |key: &Key| invalidated.contains(key) && self.records.get(key).is_some();
+        let mut found = Vec::new();
+        for record in self.records.iter() {
+            let key = record.key();
+            let listed = listed.records.get(&key).is_some() || listed.unreadable.contains_key(&key);
+            if !listed && !stays(&key) {
+                found.push(Found::Nothing(key));
+            }
+        }
+        let known_to_be_bad = self.unreadable.keys().filter(|key| !listed.unreadable.contains_key(*key));
+        found.extend(
+            known_to_be_bad.filter(|key| self.records.get(key).is_none()).cloned().map(Found::Nothing),
+        );
+        for record in listed.records.iter() {
+            let key = record.key();
+            let is_news = self.records.get(&key) != Some(record) || self.unreadable.contains_key(&key);
+            if is_news && !stays(&key) {
+                found.push(Found::Record(record.clone()));
+            }
+        }
+        let unreadable = listed.unreadable.into_iter().filter(|(key, _)| !stays(key));
+        found.extend(unreadable.map(|(key, error)| Found::Unreadable(key, error)));
+        found
+    }
+
+    /// Takes in what was found, compiling no more than what differs. Tells what that touched.
+    ///
+    /// A record that cannot be read leaves its last readable state in force: half a store is better than none of it.
+    pub(crate) fn apply(&mut self, found: Vec<Found>, now: Timestamp) -> Touched {
+        let mut touched = Touched::default();
+        if found.is_empty() && !self.has_expired(now) {
+            return touched;
+        }
+        let mut edit = Edit { builder: Some(self.ruleset.edit()), changed: false, reorder: HashSet::new() };
+        for one in found {
+            match one {
+                Found::Record(record) => {
+                    touched.unreadable |= self.unreadable.remove(&record.key()).is_some();
+                    if self.records.get(&record.key()) != Some(&record) {
+                        self.put(record, &mut edit, &mut touched);
+                    }
+                }
+                Found::Nothing(key) => {
+                    touched.unreadable |= self.unreadable.remove(&key).is_some();
+                    self.remove(&key, &mut edit, &mut touched);
+                }
+                Found::Unreadable(key, error) => {
+                    touched.unreadable = true;
+                    self.unreadable.insert(key, Arc::new(error));
+                }
+            }
+        }
+        self.sweep(now, &mut edit);
+        self.reorder(&mut edit);
+        if edit.changed
+            && let Some(builder) = edit.builder
+        {
+            self.ruleset = Arc::new(builder.build());
+        }
+        touched
+    }
+
+    fn put(&mut self, record: Record, edit: &mut Edit, touched: &mut Touched) {
+        if let Some(before) = self.records.put(record.clone()) {
+            self.forget(&before, edit, touched);
+        }
+        match record {
+            Record::Flag(flag) => {
+                touched.new_flags |= self.flag_keys.insert(flag.id, flag.key.clone()).is_none();
+                touched.flag(&flag.key);
+                edit.with(|builder| builder.flag(flag));
+            }
+            Record::Override(record) => {
+                if let Some(at) = record.expires_at {
+                    let key = Record::Override(Arc::clone(&record)).key();
+                    self.expiring.insert((at, key));
+                }
+                touched.owner(&self.flag_keys, record.flag_id);
+                edit.with(|builder| builder.flag_override(record));
+            }
+            Record::TimeSchedule(schedule) => {
+                touched.owner(&self.flag_keys, schedule.flag_id);
+                edit.reorder.insert(schedule.flag_id);
+                let place = (schedule.name.clone(), schedule.id);
+                self.schedules.entry(schedule.flag_id).or_default().insert(place, schedule);
+            }
+            Record::Segment(segment) => {
+                touched.segments = true;
+                edit.with(|builder| builder.segment(segment));
+            }
+            _ => {}
+        }
+    }
+
+    fn remove(&mut self, key: &Key, edit: &mut Edit, touched: &mut Touched) {
+        let Some(before) = self.records.remove(key) else { return };
+        self.forget(&before, edit, touched);
+        match &before {
+            Record::Flag(flag) => edit.with(|builder| builder.remove_flag(&flag.key)),
+            Record::Override(record) => edit.with(|builder| {
+                builder.remove_override(
+                    record.flag_id,
+                    record.entity_type.as_str(),
+                    record.entity_id.as_str(),
+                )
+            }),
+            Record::Segment(segment) => edit.with(|builder| builder.remove_segment(segment.id)),
+            _ => {}
+        }
+    }
+
+    /// Takes a record that is replaced or gone out of the indexes.
+    fn forget(&mut self, before: &Record, edit: &mut Edit, touched: &mut Touched) {
+        match before {
+            Record::Flag(flag) => {
+                touched.flag(&flag.key);
+                // Of two flags that a foreign writer gave one id, the other may hold it.
+                if self.flag_keys.get(&flag.id) == Some(&flag.key) {
+                    self.flag_keys.remove(&flag.id);
+                }
+            }
+            Record::Override(record) => {
+                touched.owner(&self.flag_keys, record.flag_id);
+                if let Some(at) = record.expires_at {
+                    self.expiring.remove(&(at, before.key()));
+                }
+            }
+            Record::TimeSchedule(schedule) => {
+                touched.owner(&self.flag_keys, schedule.flag_id);
+                edit.with(|builder| builder.remove_time_schedule(schedule.flag_id, schedule.id));
+                if let Some(of_flag) = self.schedules.get_mut(&schedule.flag_id) {
+                    of_flag.remove(&(schedule.name.clone(), schedule.id));
+                    if of_flag.is_empty() {
+                        self.schedules.remove(&schedule.flag_id);
+                    }
+                }
+            }
+            Record::Segment(_) => touched.segments = true,
+            _ => {}
+        }
+    }
+
+    /// Drops overrides that expired a while ago. Decisions tell by the instant, and do not wait for this.
+    fn sweep(&mut self, now: Timestamp, edit: &mut Edit) {
+        while self.has_expired(now)
+            && let Some((_, key)) = self.expiring.pop_first()
+        {
+            // Expiry is no change: whoever listens knew of it.
+            self.remove(&key, edit, &mut Touched::default());
+        }
+    }
+
+    fn has_expired(&self, now: Timestamp) -> bool {
+        self.expiring.first().is_some_and(|(at, _)| *at <= now.saturating_sub(GRACE))
+    }
+
+    /// Puts the schedules of each flag that has other ones now by name, then id, as a listing has them.
+    fn reorder(&mut self, edit: &mut Edit) {
+        for flag_id in std::mem::take(&mut edit.reorder) {
+            let of_flag = self.schedules.get(&flag_id);
+            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
+                edit.with(|builder| builder.remove_time_schedule(flag_id, schedule.id));
+            }
+            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
+                edit.with(|builder| builder.time_schedule(Arc::clone(schedule)));
+            }
+        }
+    }
+
+    /// The kinds that it holds.
+    pub(crate) fn kinds(overrides: bool) -> impl Iterator<Item = Kind> {
+        // Flags last: what belongs to a flag that is created meanwhile is then never without it.
+        let kinds = [Kind::Override, Kind::TimeSchedule, Kind::Segment, Kind::Flag];
+        kinds.into_iter().filter(move |kind| overrides || *kind != Kind::Override)
+    }
+}
+
+/// The next rules, in the making.
+struct Edit {
+    /// Always there between calls; the builder's methods take it.
+    builder: Option<RulesetBuilder>,
+    changed: bool,
+    reorder: HashSet<FlagId>,
+}
+
+impl Edit {
+    fn with(&mut self, change: impl FnOnce(RulesetBuilder) -> RulesetBuilder) {
+        self.builder = self.builder.take().map(change);
+        self.changed = true;
+    }
+}
