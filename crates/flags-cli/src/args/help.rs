@@ -14,9 +14,10 @@ Exit codes:
 
 With --json an error is one object on standard error: kind, operation, key,
 message, hint. Its operation is the command, as in `flag get`; a command line
-that could not be read has none. Its kind is finer than the code. Of code 5, `unavailable` was
-certainly not applied, `indeterminate` may have been; of code 4, `conflict` is
-a lost race or a name that is taken, `already_exists` a record that is there.
+that could not be read has none. Its kind is finer than the code. Of code 5,
+`unavailable` was certainly not applied, `indeterminate` may have been; of code
+4, `conflict` is a lost race or a name that is taken, `already_exists` a record
+that is there.
 ";
 
 pub(super) const EXAMPLES: &str = "\
@@ -130,6 +131,17 @@ Examples:
   flags import flags.json --dry-run
   flags import flags.json --replace --yes";
 
+pub(super) const WATCH: &str = "\
+A line says what was written and by which members a flag has changed. With
+--json each line is an object: {\"change\": \"changed\", \"key\", \"record\"}, the
+record null once it is deleted, with \"error\" where it cannot be read;
+{\"change\": \"lost\"} while the store is not followed, {\"change\": \"resync\"}
+when it is from there on and anything may have changed before.
+
+Examples:
+  flags watch
+  flags watch --lines --count 1
+  flags watch --json | jq --unbuffered -r 'select(.change == \"changed\") | .key'";
 pub(super) const DOCTOR: &str = "\
 An error makes the exit code 1: a record that cannot be read, a record whose
 flag does not exist, a segment that is its own ancestor, a key of another type.

@@ -9,6 +9,7 @@ mod owned;
 mod segment;
 mod shared;
 mod transfer;
+mod watch;
 
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
@@ -20,6 +21,7 @@ pub(crate) use owned::{OwnedCommand, ScheduleList, Unfiltered};
 pub(crate) use segment::SegmentCommand;
 pub(crate) use shared::{Global, Update};
 pub(crate) use transfer::Import;
+pub(crate) use watch::Watch;
 
 use crate::failure::Exit;
 
@@ -63,6 +65,9 @@ pub(crate) enum Command {
     /// Bring an exported document into the store.
     #[command(after_help = help::IMPORT)]
     Import(Import),
+    /// Show changes as they happen: a table on a terminal, else one line a change.
+    #[command(after_help = help::WATCH)]
+    Watch(Watch),
     /// Ask the store how it is.
     Health,
     /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members, indexes that do not fit.
@@ -101,7 +106,7 @@ impl Command {
             Self::Segment(command) => matches!(command, SegmentCommand::List | SegmentCommand::Get { .. }),
             Self::Import(import) => import.dry_run,
             Self::Doctor { repair } => !repair,
-            Self::Eval(_) | Self::Export | Self::Health | Self::ExitCodes => true,
+            Self::Eval(_) | Self::Export | Self::Watch(_) | Self::Health | Self::ExitCodes => true,
         }
     }
 }

@@ -13,6 +13,7 @@ mod overrides;
 mod owned;
 mod records;
 mod segment;
+mod watch;
 mod write;
 
 use feature_flags::storage::Capability;
@@ -54,6 +55,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Eval(eval) => eval::run(session, &eval).await,
         Command::Export => export::run(session).await,
         Command::Import(import) => import::run(session, &import).await,
+        Command::Watch(watch) => watch::run(session, &watch).await,
         Command::Health => health::run(session).await,
         Command::Doctor { repair } => doctor::run(session, repair).await,
         Command::ExitCodes => Ok(Exit::Ok),

@@ -1,7 +1,9 @@
 //! What commands print: data on standard output, everything else on standard error.
 
+mod changes;
 mod diff;
 mod json;
+mod live;
 mod progress;
 mod show;
 mod table;
@@ -13,11 +15,14 @@ use std::io::{self, BufWriter, Write as _};
 
 use console::style;
 use feature_flags::storage::Stored;
-use feature_flags::{FlagId, Kind};
+use feature_flags::{FlagId, Key, Kind};
 use serde::Serialize;
+use serde_json::value::RawValue;
 
+pub(crate) use changes::changes;
 pub(crate) use diff::diff;
 pub(crate) use json::one_line;
+pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
 pub(crate) use text::{clean, count};
 pub(crate) use tree::tree;
@@ -33,6 +38,16 @@ pub(crate) struct Output {
     json: bool,
     /// What the user called, as in `flag get`.
     operation: Option<&'static str>,
+}
+
+/// A change, for programs.
+#[derive(Serialize)]
+struct Changed<'a> {
+    change: &'static str,
+    key: String,
+    record: Option<Box<RawValue>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<&'a str>,
 }
 
 impl Output {
@@ -131,6 +146,18 @@ impl Output {
             return Ok(Exit::Ok);
         }
         self.text(&table::table(kind, records, names))
+    }
+
+    /// Prints that a record changed, for programs; each change is a line.
+    pub(crate) fn change(
+        self,
+        key: &Key,
+        after: Option<&Stored>,
+        error: Option<&str>,
+    ) -> Result<Exit, Failure> {
+        let record = after.map(json::record).transpose()?;
+        let record = record.map(RawValue::from_string).transpose().map_err(io::Error::from)?;
+        self.value(&Changed { change: "changed", key: key.to_string(), record, error })
     }
 
     /// An array, a record a line.

@@ -15,3 +15,4 @@ mod readme;
 mod redis;
 mod terminal;
 mod together;
+mod watch;
