@@ -4,3 +4,4 @@ pub mod origin;
 pub mod proxy;
 pub mod server;
 pub mod steps;
+pub mod suites;

@@ -23,7 +23,7 @@ const BACKENDS: &[Backend] = &[
 /// |---|---|---|
 /// | `memory:` | a new one, empty | `memory` (default) |
 /// | `memory:PATH` | a new one that begins with the exported document at PATH | `memory` |
-/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis` |
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis`, or `fred` for the client library of that name |
 /// | `rediss://...` | the same, over TLS | `redis` |
 /// | `redis+unix:///PATH` | the same, over a Unix socket | `redis` |
 ///
@@ -55,7 +55,7 @@ async fn open(url: &str) -> Result<StorageHandle> {
     match scheme {
         #[cfg(feature = "memory")]
         "memory" => memory(&url["memory:".len()..]).await,
-        #[cfg(feature = "redis")]
+        #[cfg(any(feature = "redis", feature = "fred"))]
         "redis" | "rediss" | "redis+unix" => {
             Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?))
         }
@@ -123,7 +123,11 @@ mod tests {
     async fn redis_is_opened_or_names_its_feature_and_no_password_is_shown() {
         // Nobody listens on the discard port of this machine.
         let error = connect("redis://user:hunter2@127.0.0.1:9/?deadline_ms=500").await.map(drop).unwrap_err();
-        let kind = if cfg!(feature = "redis") { ErrorKind::Unavailable } else { ErrorKind::Unsupported };
+        let kind = if cfg!(any(feature = "redis", feature = "fred")) {
+            ErrorKind::Unavailable
+        } else {
+            ErrorKind::Unsupported
+        };
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }

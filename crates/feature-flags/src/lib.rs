@@ -7,5 +7,5 @@ pub use flags_core::*;
 pub use flags_engine as engine;
 #[cfg(feature = "memory")]
 pub use flags_memory::MemoryStorage;
-#[cfg(feature = "redis")]
-pub use flags_redis::{Foreign, RedisBuilder, RedisStorage};
+#[cfg(any(feature = "redis", feature = "fred"))]
+pub use flags_redis::{Driver, Foreign, RedisBuilder, RedisStorage};

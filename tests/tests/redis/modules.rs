@@ -1,0 +1,12 @@
+// Included by the test program of each driver.
+mod budgets;
+mod common;
+mod expiry;
+mod foreign;
+mod outages;
+mod ownership;
+mod permissions;
+mod review;
+mod scans;
+mod tls;
+mod wire;
