@@ -7,6 +7,7 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
@@ -30,7 +31,19 @@ pub struct Server {
     process: Option<Child>,
     dir: TempDir,
     args: Vec<String>,
+    frozen: AtomicBool,
 }
+
+/// What a server is to be: how its port is chosen, and what it reads and rewrites.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Role<'a> {
+    pub(crate) port: fn() -> Result<u16>,
+    /// The text of a configuration file, which the server then keeps its state in.
+    pub(crate) config: Option<&'a str>,
+}
+
+const CONFIG: &str = "server.conf";
+const LOG: &str = "log";
 
 impl Server {
     /// Starts one; it also listens on [`socket`](Self::socket).
@@ -40,10 +53,17 @@ impl Server {
 
     /// Starts one; the arguments are made anew for each attempt, for those that name a port.
     pub fn start_with(args: impl Fn() -> Result<Vec<String>>) -> Result<Self> {
+        Self::start_as(Role { port: unused_port, config: None }, args)
+    }
+
+    pub(crate) fn start_as(role: Role<'_>, args: impl Fn() -> Result<Vec<String>>) -> Result<Self> {
         let mut attempt = 1;
         loop {
-            let mut server =
-                Self { port: unused_port()?, process: None, dir: tempfile::tempdir()?, args: args()? };
+            let (port, dir) = ((role.port)()?, tempfile::tempdir()?);
+            if let Some(config) = role.config {
+                std::fs::write(dir.path().join(CONFIG), config)?;
+            }
+            let mut server = Self { port, process: None, dir, args: args()?, frozen: AtomicBool::new(false) };
             match server.run() {
                 Ok(()) => return Ok(server),
                 // Somebody may have been faster to bind the port.
@@ -59,10 +79,13 @@ impl Server {
         self.args.get(at + 1).map(String::as_str)
     }
 
-    /// Starts it again after [`stop`](Self::stop), empty, at the same port.
+    /// Starts it again after [`stop`](Self::stop), at the same port and in the same directory: empty, unless its arguments make it
+    /// persist its data.
     pub fn run(&mut self) -> Result<()> {
         let binary = binary()?;
+        let config = self.dir.path().join(CONFIG);
         let process = Command::new(&binary)
+            .args(config.exists().then_some(config))
             .args([
                 "--port",
                 &self.port.to_string(),
@@ -77,7 +100,7 @@ impl Server {
             .args(&self.args)
             .current_dir(self.dir.path())
             .stdin(Stdio::null())
-            .stdout(Stdio::null())
+            .stdout(std::fs::File::create(self.dir.path().join(LOG))?)
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("cannot start {binary}"))?;
@@ -85,7 +108,7 @@ impl Server {
         let begun = Instant::now();
         while !self.answers() {
             if let Some(status) = self.process.as_mut().map(Child::try_wait).transpose()?.flatten() {
-                bail!("{binary} ended at once ({status}) with {:?}", self.args);
+                bail!("{binary} ended at once ({status}) with {:?}: {}", self.args, self.last_words());
             }
             if begun.elapsed() > READY {
                 bail!("{binary} did not answer within {READY:?}");
@@ -112,15 +135,42 @@ impl Server {
         stream.set_read_timeout(Some(READY)).is_ok() && pings(stream)
     }
 
+    /// The end of its log.
+    pub fn last_words(&self) -> String {
+        let log = std::fs::read_to_string(self.dir.path().join(LOG)).unwrap_or_default();
+        let lines: Vec<&str> = log.lines().collect();
+        lines[lines.len().saturating_sub(20)..].join("\n")
+    }
+
     /// Kills it.
     pub fn stop(&mut self) {
         if let Some(mut process) = self.process.take() {
             let _ = process.kill();
             let _ = process.wait();
         }
+        self.frozen.store(false, Ordering::Relaxed);
     }
 
-    /// Sends it a signal by name, such as `STOP` and `CONT`.
+    /// Stops its process where it is: connections stay, and nothing answers.
+    pub fn freeze(&self) -> Result<()> {
+        self.signal("STOP")?;
+        self.frozen.store(true, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Lets it go on after [`freeze`](Self::freeze).
+    pub fn thaw(&self) -> Result<()> {
+        self.signal("CONT")?;
+        self.frozen.store(false, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether it runs, as far as this test has let it.
+    pub fn is_up(&self) -> bool {
+        self.process.is_some() && !self.frozen.load(Ordering::Relaxed)
+    }
+
+    /// Sends it a signal by name.
     pub fn signal(&self, name: &str) -> Result<()> {
         let process = self.process.as_ref().context("the server is not running")?;
         let status = Command::new("kill").arg(format!("-{name}")).arg(process.id().to_string()).status()?;
@@ -157,13 +207,24 @@ fn pings(mut stream: impl Read + Write) -> bool {
 
 /// A loopback port that nobody listens at.
 pub fn unused_port() -> Result<u16> {
-    for _ in 0..100 {
-        let port = fastrand::u16(PORTS);
-        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
-            return Ok(port);
-        }
-    }
-    bail!("no port is free in {PORTS:?}")
+    port_where(PORTS, is_unused)
+}
+
+/// How far above its port a cluster node listens to the others. Redis 6.2 lets nobody choose.
+const BUS: u16 = 10_000;
+
+/// A port for a cluster node, whose bus port is unused as well.
+pub(crate) fn unused_cluster_port() -> Result<u16> {
+    port_where(PORTS.start..PORTS.end - BUS, |port| is_unused(port) && is_unused(port + BUS))
+}
+
+fn port_where(range: std::ops::Range<u16>, good: impl Fn(u16) -> bool) -> Result<u16> {
+    let found = (0..100).map(|_| fastrand::u16(range.clone())).find(|port| good(*port));
+    found.with_context(|| format!("no port is free in {range:?}"))
+}
+
+fn is_unused(port: u16) -> bool {
+    TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
 /// A store at that URL that waits for long: on a busy machine the timeouts meant for production would be what is tested.
