@@ -6,4 +6,5 @@ pub mod proxy;
 pub mod sentinel;
 pub mod server;
 pub mod steps;
+pub mod suites;
 pub mod wait;

@@ -1,26 +1,31 @@
-//! The conformance suite over the Redis backend.
+//! The conformance suite over the Redis backend, with each driver.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use flags_conformance::{Harness, Namespace, Offered};
 use flags_core::{BoxError, Key, StorageHandle};
+use flags_redis::Driver;
 use flags_tests::server::{Shared, patient, raw, unique_prefix};
+use flags_tests::suites::{self, Named};
 use redis::aio::MultiplexedConnection;
 
 const PASSWORD: &str = "conformance-s3cret";
 
-struct OverRedis;
+struct OverRedis {
+    driver: Driver,
+}
 
 struct Store {
+    driver: Driver,
     server: Shared,
     prefix: String,
     storage: StorageHandle,
     raw: MultiplexedConnection,
 }
 
-async fn open(server: &Shared, prefix: &str) -> Result<StorageHandle, BoxError> {
-    let builder = patient(&server.url())?.prefix(prefix);
+async fn open(driver: Driver, server: &Shared, prefix: &str) -> Result<StorageHandle, BoxError> {
+    let builder = patient(&server.url())?.prefix(prefix).driver(driver);
     // A user of its own, where the server is ours, so that there is a secret to keep.
     let builder = match server {
         Shared::Given(_) => builder,
@@ -40,8 +45,9 @@ impl Harness for OverRedis {
             let _: () = user.query_async(&mut raw).await?;
         }
         let prefix = unique_prefix();
-        let storage = open(&server, &prefix).await?;
-        Ok(Box::new(Store { server, prefix, storage, raw }))
+        let driver = self.driver;
+        let storage = open(driver, &server, &prefix).await?;
+        Ok(Box::new(Store { driver, server, prefix, storage, raw }))
     }
 }
 
@@ -51,16 +57,18 @@ impl Namespace for Store {
         Arc::clone(&self.storage)
     }
 
+    /// Over the other driver: what one writes the other reads.
     async fn second_handle(&self) -> Offered<StorageHandle> {
-        open(&self.server, &self.prefix).await.map(Some)
+        let other = if self.driver == Driver::Fred { Driver::RedisRs } else { Driver::Fred };
+        open(other, &self.server, &self.prefix).await.map(Some)
     }
 
     async fn sibling(&self) -> Offered<StorageHandle> {
-        open(&self.server, &format!("{}x:", self.prefix)).await.map(Some)
+        open(self.driver, &self.server, &format!("{}x:", self.prefix)).await.map(Some)
     }
 
     async fn reopen(&self) -> Offered<StorageHandle> {
-        open(&self.server, &self.prefix).await.map(Some)
+        open(self.driver, &self.server, &self.prefix).await.map(Some)
     }
 
     /// What the origin would have written: the value, and the indexes that it keeps itself.
@@ -116,5 +124,6 @@ impl Namespace for Store {
 }
 
 fn main() -> std::process::ExitCode {
-    flags_conformance::main(OverRedis)
+    let over = |name: &str, driver| -> Named { (name.to_owned(), Arc::new(OverRedis { driver })) };
+    suites::main(vec![over("redis-rs", Driver::RedisRs), over("fred", Driver::Fred)])
 }

@@ -26,7 +26,7 @@ const BACKENDS: &[Backend] = &[
 /// | `memory:PATH` | a new one that begins with the exported document at PATH | `memory` |
 /// | `file:PATH` | the document in that file, which the first commit creates | `file` |
 /// | `file:///PATH` | the same, its path from the root and percent-encoded | `file` |
-/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis` |
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis`, or `fred` for the client library of that name |
 /// | `rediss://...` | the same, over TLS | `redis` |
 /// | `redis+unix:///PATH` | the same, over a Unix socket | `redis` |
 ///
@@ -60,7 +60,7 @@ async fn open(url: &str) -> Result<StorageHandle> {
         "memory" => memory(&url["memory:".len()..]).await,
         #[cfg(feature = "file")]
         "file" => Ok(std::sync::Arc::new(flags_file::FileStorage::connect(url).await?)),
-        #[cfg(feature = "redis")]
+        #[cfg(any(feature = "redis", feature = "fred"))]
         "redis" | "rediss" | "redis+unix" => {
             Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?))
         }
@@ -128,7 +128,11 @@ mod tests {
     async fn redis_is_opened_or_names_its_feature_and_no_password_is_shown() {
         // Nobody listens on the discard port of this machine.
         let error = connect("redis://user:hunter2@127.0.0.1:9/?deadline_ms=500").await.map(drop).unwrap_err();
-        let kind = if cfg!(feature = "redis") { ErrorKind::Unavailable } else { ErrorKind::Unsupported };
+        let kind = if cfg!(any(feature = "redis", feature = "fred")) {
+            ErrorKind::Unavailable
+        } else {
+            ErrorKind::Unsupported
+        };
         assert_eq!(error.kind(), kind, "{error:?}");
         assert!(!format!("{error} {error:?}").contains("hunter2"), "{error:?}");
     }

@@ -22,7 +22,7 @@ pub async fn inspect(url: &str, mend: bool, found: impl FnMut(Finding) + Send) -
     look(url, mend, found).await.map_err(|error| error.in_operation("inspect"))
 }
 
-#[cfg(feature = "redis")]
+#[cfg(any(feature = "redis", feature = "fred"))]
 async fn look(url: &str, mend: bool, mut found: impl FnMut(Finding) + Send) -> Result<()> {
     use futures_util::TryStreamExt as _;
 
@@ -38,7 +38,7 @@ async fn look(url: &str, mend: bool, mut found: impl FnMut(Finding) + Send) -> R
     Ok(())
 }
 
-#[cfg(not(feature = "redis"))]
+#[cfg(not(any(feature = "redis", feature = "fred")))]
 async fn look(url: &str, _: bool, _: impl FnMut(Finding) + Send) -> Result<()> {
     crate::connect(url).await.map(drop)
 }

@@ -10,6 +10,6 @@ pub use flags_engine as engine;
 pub use flags_file::{FileBuilder, FileStorage};
 #[cfg(feature = "memory")]
 pub use flags_memory::MemoryStorage;
-#[cfg(feature = "redis")]
-pub use flags_redis::{Foreign, RedisBuilder, RedisStorage};
+#[cfg(any(feature = "redis", feature = "fred"))]
+pub use flags_redis::{Driver, Foreign, RedisBuilder, RedisStorage};
 pub use inspect::inspect;

@@ -34,6 +34,12 @@ pub(crate) enum Cause {
     Broken(#[source] Arc<BoxError>),
 }
 
+impl Cause {
+    pub(crate) fn broken(source: impl Into<BoxError>) -> Self {
+        Self::Broken(Arc::new(source.into()))
+    }
+}
+
 /// What becomes of a call that was not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Intent {

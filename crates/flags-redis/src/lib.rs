@@ -45,19 +45,27 @@
 //! | `options`, `url` | how to connect |
 //! | `store` | the [`Storage`](flags_core::Storage) trait over commands |
 //! | `script`, `lua/` | what runs inside the server |
-//! | `driver` | commands over a client library |
+//! | `connection` | commands to the server of this store, over a connection that is made anew when it breaks |
+//! | `topology` | where that server is |
+//! | `driver` | one connection, over a client library: the cargo features `redis-rs` and `fred` |
+//! | `net` | TLS and sockets |
+//! | `deadline` | the time of a call |
 
 // Without a driver nothing of it is used; the build says so when a store is opened.
-#![cfg_attr(not(feature = "redis-rs"), allow(dead_code))]
+#![cfg_attr(not(any(feature = "redis-rs", feature = "fred")), allow(dead_code))]
 
+mod connection;
+mod deadline;
 mod driver;
 mod error;
 mod keyspace;
+mod net;
 mod options;
 mod reply;
 mod script;
 mod store;
+mod topology;
 mod url;
 
-pub use options::{Foreign, RedisBuilder};
+pub use options::{Driver, Foreign, RedisBuilder};
 pub use store::RedisStorage;

@@ -7,6 +7,7 @@ use std::time::Duration;
 use flags_core::{Error, ErrorKind, Result};
 
 use crate::keyspace::Keyspace;
+use crate::net::tls::TlsOptions;
 use crate::store::RedisStorage;
 
 /// The prefix of the origin.
@@ -24,17 +25,27 @@ pub enum Foreign {
     Index,
 }
 
-/// Where the server is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Which client library carries the commands. Both do the same; each is a cargo feature of this crate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Driver {
+    /// The crate `redis`; cargo feature `redis-rs`.
+    RedisRs,
+    /// The crate `fred`; cargo feature `fred`.
+    Fred,
+}
+
+/// Where a server is.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) enum Address {
-    Tcp { host: String, port: u16, tls: bool },
+    Tcp { host: String, port: u16 },
     Unix(PathBuf),
 }
 
 impl fmt::Display for Address {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp { host, port, .. } => write!(f, "{host}:{port}"),
+            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
             Self::Unix(path) => write!(f, "{}", path.display()),
         }
     }
@@ -60,13 +71,21 @@ impl fmt::Debug for Secret {
     }
 }
 
-#[derive(Debug, Clone)]
-pub(crate) struct Options {
-    pub(crate) address: Address,
-    pub(crate) db: i64,
+/// Who we are to a server.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Login {
     pub(crate) username: Option<String>,
     pub(crate) password: Option<Secret>,
-    pub(crate) ca: Option<Vec<u8>>,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct Options {
+    pub(crate) driver: Option<Driver>,
+    pub(crate) address: Address,
+    pub(crate) secure: bool,
+    pub(crate) tls: TlsOptions,
+    pub(crate) db: i64,
+    pub(crate) login: Login,
     pub(crate) prefix: String,
     pub(crate) foreign: Foreign,
     pub(crate) connect_timeout: Duration,
@@ -77,11 +96,12 @@ pub(crate) struct Options {
 impl Options {
     pub(crate) fn new(address: Address) -> Self {
         Self {
+            driver: None,
             address,
+            secure: false,
+            tls: TlsOptions::default(),
             db: 0,
-            username: None,
-            password: None,
-            ca: None,
+            login: Login::default(),
             prefix: PREFIX.to_owned(),
             foreign: Foreign::default(),
             connect_timeout: Duration::from_millis(250),
@@ -121,14 +141,29 @@ impl RedisBuilder {
 
     /// The password, and the ACL user where there is one; better than in a URL.
     pub fn credentials(mut self, username: Option<&str>, password: impl Into<String>) -> Self {
-        self.options.username = username.map(str::to_owned);
-        self.options.password = Some(Secret::new(password));
+        self.options.login =
+            Login { username: username.map(str::to_owned), password: Some(Secret::new(password)) };
         self
     }
 
-    /// The certificate authorities to trust under `rediss://`, as PEM, instead of the public ones.
+    /// Which client library to use; unless said otherwise `redis-rs` where it is compiled in, else `fred`. Opening fails with
+    /// `Unsupported` for one that is not.
+    pub fn driver(mut self, driver: Driver) -> Self {
+        self.options.driver = Some(driver);
+        self
+    }
+
+    /// The certificate authorities to trust under TLS, as PEM, instead of the public ones.
     pub fn ca_certificates(mut self, pem: impl Into<Vec<u8>>) -> Self {
-        self.options.ca = Some(pem.into());
+        self.options.tls.ca = Some(pem.into());
+        self
+    }
+
+    /// The certificate by which this client is known under TLS, followed by those between it and the server's authority, and its
+    /// key; both as PEM.
+    pub fn client_certificate(mut self, cert: impl Into<Vec<u8>>, key: impl Into<String>) -> Self {
+        self.options.tls.client_cert = Some(cert.into());
+        self.options.tls.client_key = Some(Secret::new(key));
         self
     }
 

@@ -5,7 +5,7 @@ use std::sync::{Arc, LazyLock};
 
 use sha1::{Digest, Sha1};
 
-use crate::driver::{Access, Driver};
+use crate::connection::{Access, Connection};
 use crate::error::Failure;
 use crate::reply::{Command, Reply};
 
@@ -37,15 +37,15 @@ impl Script {
     /// repeats nothing.
     pub(crate) async fn run(
         &self,
-        driver: &dyn Driver,
+        connection: &Connection,
         keys: &[impl AsRef<[u8]> + Sync],
         args: &[Arc<Vec<u8>>],
         access: Access<'_>,
     ) -> Result<Reply, Failure> {
-        let answer = driver.send(&[self.evalsha(keys, args)], access).await?.pop();
+        let answer = connection.send(&[self.evalsha(keys, args)], access).await?.pop();
         match answer {
             Some(Reply::Error(error)) if error.code == "NOSCRIPT" => {
-                let answer = driver.send(&[self.eval(keys, args)], access).await?.pop();
+                let answer = connection.send(&[self.eval(keys, args)], access).await?.pop();
                 Ok(answer.unwrap_or(Reply::Nil))
             }
             answer => Ok(answer.unwrap_or(Reply::Nil)),

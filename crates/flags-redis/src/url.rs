@@ -9,7 +9,7 @@ use flags_core::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::options::{Address, Foreign, Options, Secret};
+use crate::options::{Address, Driver, Foreign, Options, Secret};
 
 fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
     // Never with the URL itself: it may hold a password.
@@ -36,8 +36,7 @@ pub(crate) fn parse(text: &str) -> Result<Options> {
         return Err(invalid("two slashes are missing after the scheme; write redis://host:6379"));
     }
     let mut options = match url.scheme() {
-        "redis" => Options::new(tcp(&url, false)?),
-        "rediss" => Options::new(tcp(&url, true)?),
+        "redis" | "rediss" => Options::new(tcp(&url)?),
         "redis+unix" => Options::new(unix(&url)?),
         _ => {
             return Err(invalid(
@@ -45,6 +44,7 @@ pub(crate) fn parse(text: &str) -> Result<Options> {
             ));
         }
     };
+    options.secure = url.scheme() == "rediss";
     if !url.username().is_empty() {
         if url.password().is_none() {
             return Err(invalid(
@@ -52,10 +52,10 @@ pub(crate) fn parse(text: &str) -> Result<Options> {
                  RedisBuilder::credentials",
             ));
         }
-        options.username = Some(decode(url.username())?);
+        options.login.username = Some(decode(url.username())?);
     }
     if let Some(password) = url.password() {
-        options.password = Some(Secret::new(decode(password)?));
+        options.login.password = Some(Secret::new(decode(password)?));
     }
     let mut named = HashSet::new();
     if let (Address::Tcp { .. }, Some(db)) = (&options.address, url.path().strip_prefix('/'))
@@ -90,23 +90,37 @@ fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
         "connect_timeout_ms" => options.connect_timeout = millis(name, value)?,
         "command_timeout_ms" => options.command_timeout = millis(name, value)?,
         "deadline_ms" => options.deadline = millis(name, value)?,
-        "ca_file" => {
-            let pem = std::fs::read(value).map_err(|e| {
-                invalid("the file that the parameter ca_file names cannot be read").with_source(e)
-            })?;
-            options.ca = Some(pem);
+        "driver" => {
+            options.driver = Some(match value {
+                "redis-rs" => Driver::RedisRs,
+                "fred" => Driver::Fred,
+                _ => return Err(invalid("the parameter driver is neither redis-rs nor fred")),
+            });
+        }
+        "ca_file" => options.tls.ca = Some(file(name, value)?),
+        "cert_file" => options.tls.client_cert = Some(file(name, value)?),
+        "key_file" => {
+            let key = String::from_utf8(file(name, value)?)
+                .map_err(|_| invalid("the file that the parameter key_file names is no PEM"))?;
+            options.tls.client_key = Some(Secret::new(key));
         }
         _ => {
             // Anything else may be the rest of a password.
             let plain = name.len() <= 32 && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
             let name = if plain { format!("{name:?}") } else { "of that name".to_owned() };
             return Err(invalid(format!(
-                "there is no parameter {name}; there are prefix, foreign, db, connect_timeout_ms, \
-                 command_timeout_ms, deadline_ms and ca_file"
+                "there is no parameter {name}; there are prefix, foreign, db, driver, connect_timeout_ms, \
+                 command_timeout_ms, deadline_ms, ca_file, cert_file and key_file"
             )));
         }
     }
     Ok(())
+}
+
+fn file(name: &str, path: &str) -> Result<Vec<u8>> {
+    std::fs::read(path).map_err(|e| {
+        invalid(format!("the file that the parameter {name} names cannot be read")).with_source(e)
+    })
 }
 
 /// The URL parser wants a host after credentials, which a socket has none of: `redis+unix://:password@/path`.
@@ -121,11 +135,11 @@ fn with_host(text: &str) -> Cow<'_, str> {
     }
 }
 
-fn tcp(url: &Url, tls: bool) -> Result<Address> {
+fn tcp(url: &Url) -> Result<Address> {
     let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
     // A URL brackets an IPv6 address, a socket does not.
     let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Ok(Address::Tcp { host, port: url.port().unwrap_or(6379), tls })
+    Ok(Address::Tcp { host, port: url.port().unwrap_or(6379) })
 }
 
 fn unix(url: &Url) -> Result<Address> {
@@ -167,9 +181,9 @@ mod tests {
     fn reads_every_part() {
         let options =
             parse("redis://app:p%40ss@[::1]:7000/3?prefix=ff:&foreign=index&deadline_ms=500").unwrap();
-        assert_eq!(options.address, Address::Tcp { host: "::1".into(), port: 7000, tls: false });
+        assert_eq!(options.address, Address::Tcp { host: "::1".into(), port: 7000 });
         assert_eq!((options.db, options.prefix.as_str()), (3, "ff:"));
-        assert_eq!(options.password.as_ref().map(Secret::reveal), Some("p@ss"));
+        assert_eq!(options.login.password.as_ref().map(Secret::reveal), Some("p@ss"));
         assert_eq!((options.foreign, options.deadline), (Foreign::Index, Duration::from_millis(500)));
         assert!(!format!("{options:?}").contains("p@ss"));
 
@@ -182,11 +196,12 @@ mod tests {
         ] {
             let options = parse(text).unwrap();
             assert_eq!(options.address, Address::Unix("/run/s".into()), "{text}");
-            let password = options.password.as_ref().map(Secret::reveal);
+            let password = options.login.password.as_ref().map(Secret::reveal);
             assert_eq!(password, text.contains("app").then_some("p@ss"), "{text}");
         }
         let options = parse("rediss://cache.example").unwrap();
-        assert_eq!(options.address, Address::Tcp { host: "cache.example".into(), port: 6379, tls: true });
+        assert_eq!(options.address, Address::Tcp { host: "cache.example".into(), port: 6379 });
+        assert!(options.secure);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Op, Query};
 use flags_core::{Alias, FlagKey, Key, Kind, Record, Storage as _};
-use flags_redis::{Foreign, RedisStorage};
+use flags_redis::{Driver, Foreign, RedisStorage};
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, patient, unique_prefix};
+use flags_tests::server::{Server, unique_prefix};
 
-use crate::common::{change, flag, get, listed, put, raw, user};
+use crate::common::{change, driver, flag, get, listed, patient, put, raw, user};
 
 struct Counted {
     server: Server,
@@ -24,6 +24,14 @@ impl Counted {
         let store = patient(&proxy.url())?.prefix(&prefix).foreign(foreign).open().await?;
         proxy.take();
         Ok(Self { server, proxy, prefix, store })
+    }
+
+    /// So many round trips, where about so many records are asked for by a few commands each. `fred` writes 8 KiB at a time without
+    /// waiting for an answer, but one may come in between.
+    fn took(&self, trips: usize, records: usize, what: &str) {
+        let most = if driver() == Driver::Fred { trips + 1 + records / 8 } else { trips };
+        let took = self.proxy.take();
+        assert!((trips..=most).contains(&took), "{what}: {took} instead of {trips}");
     }
 
     /// A handle that has seen nothing.
@@ -52,7 +60,7 @@ async fn reads_cost_one_however_many() -> Result<()> {
         assert_eq!(listed(&c.store, Query::All(Kind::Flag)).await?.len(), n);
         assert_eq!(c.proxy.take(), 1, "list of {n}");
         c.store.commit(cleared).await?;
-        assert_eq!(c.proxy.take(), 3, "cascading delete of {n}");
+        c.took(3, n, &format!("cascading delete of {n}"));
     }
     Ok(())
 }
@@ -201,7 +209,7 @@ async fn what_the_store_knows_is_not_offered_to_it() -> Result<()> {
     let mut raw = raw(&c.server.url()).await?;
     let _: () = redis::cmd("CONFIG").arg("RESETSTAT").query_async(&mut raw).await?;
     put(&cold, flag("x")).await?;
-    assert_eq!(c.proxy.take(), 2, "asked once");
+    c.took(2, 200, "asked once");
     put(&cold, flag("y")).await?;
     assert_eq!(c.proxy.take(), 1);
     let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut raw).await?;

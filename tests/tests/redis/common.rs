@@ -6,11 +6,24 @@ use flags_core::{
     EntityId, EntityType, Flag, FlagId, FlagKey, Key, Override, Record, RolloutPhase, ScheduledChange,
     Storage,
 };
-use flags_redis::{Foreign, RedisStorage};
+use flags_redis::{Driver, Foreign, RedisBuilder, RedisStorage};
 pub(crate) use flags_tests::server::raw;
-use flags_tests::server::{Shared, patient, unique_prefix};
+use flags_tests::server::{self, Shared, unique_prefix};
 use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
+
+/// The driver of this test program: the same tests are built once for each.
+pub(crate) fn driver() -> Driver {
+    match env!("CARGO_CRATE_NAME") {
+        "redis_fred" => Driver::Fred,
+        _ => Driver::RedisRs,
+    }
+}
+
+/// A store at that URL, over the driver of this test program, that waits for long.
+pub(crate) fn patient(url: &str) -> flags_core::Result<RedisBuilder> {
+    Ok(server::patient(url)?.driver(driver()))
+}
 
 pub(crate) struct Fixture {
     pub(crate) server: Shared,

@@ -7,9 +7,9 @@ use flags_core::storage::{Batch, Expect, Query};
 use flags_core::{ErrorKind, Kind, Record, Storage as _};
 use flags_redis::RedisStorage;
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, patient, unique_prefix};
+use flags_tests::server::{Server, unique_prefix};
 
-use crate::common::{flag, get, list, listed, put, raw, user};
+use crate::common::{flag, get, list, listed, patient, put, raw, user};
 
 async fn open(server: &Server) -> Result<RedisStorage> {
     Ok(patient(&server.url())?.prefix(unique_prefix()).open().await?)
@@ -41,8 +41,9 @@ async fn no_server_is_unavailable_at_once() -> Result<()> {
 #[tokio::test]
 async fn a_frozen_server_leaves_a_commit_in_doubt() -> Result<()> {
     let server = Server::start(&[])?;
-    let builder = patient(&server.url())?.prefix(unique_prefix()).command_timeout(Duration::from_secs(1));
-    let store = builder.open().await?;
+    let second = Duration::from_secs(1);
+    let builder = patient(&server.url())?.connect_timeout(second).command_timeout(second);
+    let store = builder.prefix(unique_prefix()).open().await?;
     let key = Record::from(flag("a")).key();
     server.signal("STOP")?;
     let begun = Instant::now();

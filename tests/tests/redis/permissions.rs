@@ -4,9 +4,9 @@ use anyhow::Result;
 use flags_core::storage::{Batch, Expect, Query};
 use flags_core::{Alias, ErrorKind, Kind, Record, Segment, SegmentName, Storage as _};
 use flags_redis::RedisStorage;
-use flags_tests::server::{Server, patient};
+use flags_tests::server::Server;
 
-use crate::common::{change, flag, list, listed, phase, put, raw, user};
+use crate::common::{change, flag, list, listed, patient, phase, put, raw, user};
 
 /// The rules of the user that the documentation shows, under the prefix of these tests.
 fn documented() -> Vec<String> {

@@ -2,19 +2,25 @@
 
 use anyhow::{Context as _, Result};
 use flags_core::ErrorKind;
-use flags_tests::server::{Server, patient, unused_port};
+use flags_tests::server::{Server, unused_port};
 
-use crate::common::{flag, get, put};
+use crate::common::{flag, get, patient, put};
 
 struct Secure {
     _server: Server,
-    _dir: tempfile::TempDir,
+    dir: tempfile::TempDir,
     url: String,
     ca: String,
+    key: String,
 }
 
 /// `None` where the server was built without TLS.
 fn secure() -> Result<Option<Secure>> {
+    secure_for("no")
+}
+
+/// `clients` says whether the server wants a certificate of them.
+fn secure_for(clients: &'static str) -> Result<Option<Secure>> {
     let dir = tempfile::tempdir()?;
     let issued = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
     let (cert, key) = (dir.path().join("cert.pem"), dir.path().join("key.pem"));
@@ -24,7 +30,7 @@ fn secure() -> Result<Option<Secure>> {
     let args = || {
         let port = unused_port()?.to_string();
         let files = ["--tls-cert-file", &cert, "--tls-key-file", &key, "--tls-ca-cert-file", &cert];
-        let args = ["--tls-auth-clients", "no", "--tls-port", &port];
+        let args = ["--tls-auth-clients", clients, "--tls-port", &port];
         Ok(files.into_iter().chain(args).map(str::to_owned).collect())
     };
     let Ok(server) = Server::start_with(args) else {
@@ -35,7 +41,13 @@ fn secure() -> Result<Option<Secure>> {
     };
     let port = server.arg("--tls-port").context("a port")?;
     let url = format!("rediss://localhost:{port}?db=0&ca_file={cert}");
-    Ok(Some(Secure { _server: server, _dir: dir, url, ca: issued.cert.pem() }))
+    Ok(Some(Secure {
+        _server: server,
+        dir,
+        url,
+        ca: issued.cert.pem(),
+        key: issued.signing_key.serialize_pem(),
+    }))
 }
 
 #[tokio::test]
@@ -54,5 +66,31 @@ async fn a_store_behind_tls_opens_without_a_crypto_provider_of_the_process() -> 
     }
     let nonsense = patient(plain)?.ca_certificates("nonsense").open().await;
     assert_eq!(nonsense.unwrap_err().kind(), ErrorKind::Invalid);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_wants_a_certificate_gets_it() -> Result<()> {
+    let Some(secure) = secure_for("yes")? else { return Ok(()) };
+    // The certificate of the server vouches for itself, so it does for a client.
+    let (cert, key) = (secure.dir.path().join("cert.pem"), secure.dir.path().join("key.pem"));
+    let files = format!("{}&cert_file={}&key_file={}", secure.url, cert.display(), key.display());
+    let store = patient(&files)?.prefix("by-file:").open().await?;
+    put(&store, flag("a")).await?;
+    let given = patient(&secure.url)?.client_certificate(secure.ca.clone(), secure.key.clone());
+    assert!(!format!("{given:?}").contains("PRIVATE KEY"));
+    let store = given.prefix("by-builder:").open().await?;
+    put(&store, flag("a")).await?;
+
+    let without = patient(&secure.url)?.open().await.unwrap_err();
+    assert_eq!(without.kind(), ErrorKind::Unavailable, "{without:?}");
+    let half = format!("{}&cert_file={}", secure.url, cert.display());
+    for bad in [patient(&half)?, patient(&secure.url)?.client_certificate("nonsense", "nonsense")] {
+        assert_eq!(bad.open().await.unwrap_err().kind(), ErrorKind::Invalid);
+    }
+    let strange = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+    let other = strange.signing_key.serialize_pem();
+    let error = patient(&secure.url)?.client_certificate(secure.ca.clone(), other).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Invalid, "{error:?}");
     Ok(())
 }

@@ -17,7 +17,8 @@ struct Watch {
 impl Watch {
     fn start(cli: &Cli, args: &[&str]) -> Result<Self> {
         let mut command = cli.command();
-        let mut child = command.arg("watch").args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let mut child =
+            command.arg("watch").args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let lines = BufReader::new(child.stdout.take().context("its output")?).lines();
         Ok(Self { child, lines })
     }

@@ -9,7 +9,7 @@ use flags_core::{Alias, Error, ErrorKind, Key, Result};
 use super::RedisStorage;
 use super::need::{Learned, Need};
 use super::plan::Plan;
-use crate::driver::Access;
+use crate::connection::Access;
 use crate::error::{Intent, from_failure, from_useless};
 use crate::keyspace::{alias_field, member};
 use crate::reply::{Command, Reply, ServerError, Useless};
@@ -45,7 +45,7 @@ impl RedisStorage {
         for _ in 0..ROUNDS {
             let plan = Plan::new(ops, values, &learned, &self.keyspace);
             let reply = COMMIT
-                .run(&*self.driver, &plan.keys, &plan.args, Access::Write(handed))
+                .run(&self.connection, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
             match answer(reply, ops, &plan, &learned)? {

@@ -8,6 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 
 use super::RedisStorage;
 use super::source::{Page, Source};
+use crate::deadline;
 use crate::options::Foreign;
 
 /// How many characters an error shows of what is no name.
@@ -85,7 +86,7 @@ impl<'a> Listing<'a> {
                 return Ok(None);
             };
             let page = source.read(self.store).await?;
-            self.store.paged(false);
+            deadline::put_off(false);
             self.sources.pop_front();
             self.take(page);
         }

@@ -12,37 +12,22 @@ mod open;
 mod plan;
 mod source;
 
-use std::cell::Cell;
 use std::future::Future;
-use std::pin::pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use flags_core::storage::{Batch, BoxStream, Change, Descriptor, Effect, Health, Query, Stored};
 use flags_core::{Error, Key, Result, Storage};
 
-use crate::driver::{Access, Driver};
-use crate::error::{Intent, from_failure, past_deadline};
+use crate::connection::{Access, Connection};
+use crate::deadline::within;
+use crate::error::{Intent, from_failure};
 use crate::keyspace::Keyspace;
 use crate::options::{Foreign, RedisBuilder};
 use crate::reply::{Command, Reply};
 use crate::url;
 use known::Known;
-
-tokio::task_local! {
-    /// The time of the call that is being polled.
-    static CLOCK: Cell<Clock>;
-}
-
-/// When the deadline of a call begins, which each page of a long read puts off.
-#[derive(Debug, Clone, Copy)]
-struct Clock {
-    begun: Instant,
-    /// The call is scanning the keys of the server.
-    scans: bool,
-}
 
 /// A store in Redis or Valkey.
 ///
@@ -53,7 +38,7 @@ struct Clock {
 /// any time: commands that were sent run to their end on the server, and their answers are discarded.
 #[derive(Debug)]
 pub struct RedisStorage {
-    driver: Arc<dyn Driver>,
+    connection: Connection,
     keyspace: Keyspace,
     descriptor: Descriptor,
     foreign: Foreign,
@@ -75,7 +60,9 @@ impl RedisStorage {
     /// | `foreign=scan`, `foreign=index` | [`RedisBuilder::foreign`] |
     /// | `db` | the number of the database |
     /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name |
+    /// | `driver=redis-rs`, `driver=fred` | [`RedisBuilder::driver`] |
     /// | `ca_file` | [`RedisBuilder::ca_certificates`], from a file |
+    /// | `cert_file`, `key_file` | [`RedisBuilder::client_certificate`], from files |
     ///
     /// # Errors
     ///
@@ -97,42 +84,17 @@ impl RedisStorage {
         if self.closed.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
 
-    /// Ends a call at the deadline. `handed` is up while a connection has a commit that is not answered.
-    async fn within<T>(&self, handed: &AtomicBool, call: impl Future<Output = Result<T>>) -> Result<T> {
-        let clock = Clock { begun: Instant::now(), scans: false };
-        let timed = async {
-            let mut call = pin!(call);
-            loop {
-                let clock = CLOCK.with(Cell::get);
-                let left = self.deadline.saturating_sub(clock.begun.elapsed());
-                match tokio::time::timeout(left, &mut call).await {
-                    Ok(outcome) => return outcome,
-                    // A page was read meanwhile, and the time begins with it.
-                    Err(_) if CLOCK.with(Cell::get).begun > clock.begun => {}
-                    Err(_) => {
-                        let handed = handed.load(Ordering::Acquire);
-                        return Err(past_deadline(self.deadline, handed, CLOCK.with(Cell::get).scans));
-                    }
-                }
-            }
-        };
-        CLOCK.scope(Cell::new(clock), timed).await
-    }
-
-    /// A page of many was read: what comes next has the whole deadline again.
-    fn paged(&self, scans: bool) {
-        // Outside of a call there is no deadline.
-        let _ = CLOCK.try_with(|clock| clock.set(Clock { begun: Instant::now(), scans }));
-    }
-
     async fn reading<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.check_open()?;
-        self.within(&AtomicBool::new(false), call).await
+        within(self.deadline, &AtomicBool::new(false), call).await
     }
 
     /// Sends commands that change nothing, as one write.
     async fn read(&self, commands: &[Command]) -> Result<Vec<Reply>> {
-        self.driver.send(commands, Access::Read).await.map_err(|failure| from_failure(failure, Intent::Read))
+        self.connection
+            .send(commands, Access::Read)
+            .await
+            .map_err(|failure| from_failure(failure, Intent::Read))
     }
 }
 
@@ -153,7 +115,7 @@ impl Storage for RedisStorage {
     async fn commit(&self, batch: Batch) -> Result<Vec<Effect>> {
         self.check_open()?;
         let handed = AtomicBool::new(false);
-        self.within(&handed, self.commit_batch(batch, &handed)).await
+        within(self.deadline, &handed, self.commit_batch(batch, &handed)).await
     }
 
     async fn watch(&self) -> Result<BoxStream<'static, Change>> {
@@ -167,13 +129,13 @@ impl Storage for RedisStorage {
 
     async fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::Release);
-        self.driver.close();
+        self.connection.close();
         Ok(())
     }
 }
 
 impl Drop for RedisStorage {
     fn drop(&mut self) {
-        self.driver.close();
+        self.connection.close();
     }
 }

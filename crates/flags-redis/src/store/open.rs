@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::RedisStorage;
 use super::known::Known;
-use crate::driver;
+use crate::connection::Connection;
 use crate::error::from_useless;
 use crate::keyspace::Keyspace;
 use crate::options::{Foreign, Options};
@@ -19,7 +19,7 @@ use crate::script::{COMMIT, PROBE};
 impl RedisStorage {
     pub(crate) async fn open_with(options: Options, keyspace: Keyspace) -> Result<Self> {
         let store = Self {
-            driver: driver::new(&options)?,
+            connection: Connection::new(&options)?,
             keyspace,
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,

@@ -9,6 +9,7 @@ use futures_util::future::BoxFuture;
 use super::RedisStorage;
 use super::get::now;
 use super::list::Listing;
+use crate::deadline;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, alias_field};
 use crate::reply::{Command, Reply, Useless};
@@ -215,7 +216,7 @@ impl RedisStorage {
             .arg(self.keyspace.override_pattern(owner))
             .args(["COUNT", SCANNED]);
         // However many keys there are, each page has the deadline to itself.
-        self.paged(true);
+        deadline::put_off(true);
         let (cursor, items) = one(self.read(&[command]).await?).cursor().map_err(from_useless)?;
         let mut keys = Vec::with_capacity(items.len());
         for item in items {

@@ -1,7 +1,7 @@
 //! Between our commands and replies and those of the `redis` crate.
 
 use redis::aio::MultiplexedConnection;
-use redis::{Cmd, ErrorKind, Pipeline, RedisError, RedisResult, Value};
+use redis::{Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResult, Value};
 
 use crate::reply::{Command, Reply, ServerError};
 
@@ -46,9 +46,22 @@ fn reply(value: Value) -> Reply {
         Value::ServerError(error) => {
             Reply::Error(ServerError::new(error.code(), error.details().unwrap_or_default()))
         }
-        // Nothing that we send is answered otherwise under RESP2.
+        // Nothing that we send is answered otherwise.
         _ => Reply::Nil,
     }
+}
+
+/// The keys that a push says have changed, `Some(None)` for all; `None` for another push.
+pub(super) fn invalidated(info: PushInfo) -> Option<Option<Vec<Vec<u8>>>> {
+    if info.kind != PushKind::Invalidate {
+        return None;
+    }
+    let Some(Value::Array(keys)) = info.data.into_iter().next() else { return Some(None) };
+    let keys = keys.into_iter().map(reply).filter_map(|key| match key {
+        Reply::Bytes(key) => Some(key),
+        _ => None,
+    });
+    Some(Some(keys.collect()))
 }
 
 /// What the server said, if it is the server that failed and not the connection.

@@ -8,7 +8,8 @@ use flags_core::{Key, Result};
 
 use super::super::RedisStorage;
 use super::Found;
-use crate::driver::Access;
+use crate::connection::Access;
+use crate::deadline::within;
 use crate::error::{Intent, from_failure, from_useless};
 use crate::script::{MEND, sha1_hex};
 
@@ -72,11 +73,12 @@ impl RedisStorage {
         self.check_open()?;
         let handed = AtomicBool::new(false);
         let run = async {
-            let reply = MEND.run(&*self.driver, &mending.keys, &mending.args(), Access::Write(&handed)).await;
+            let reply =
+                MEND.run(&self.connection, &mending.keys, &mending.args(), Access::Write(&handed)).await;
             let reply = reply.map_err(|failure| from_failure(failure, Intent::Write))?;
             Ok(reply.int().map_err(from_useless)? == 1)
         };
-        self.within(&handed, run).await
+        within(self.deadline, &handed, run).await
     }
 }
 

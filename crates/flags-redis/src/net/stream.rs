@@ -2,36 +2,30 @@
 
 use std::io;
 use std::pin::Pin;
-use std::time::Duration;
+use std::sync::Arc;
 
 use socket2::{SockRef, TcpKeepalive};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::ServerName;
 
-use super::tls;
+use super::KEEPALIVE;
+use crate::driver::Target;
 use crate::options::Address;
 
-/// How long the kernel keeps sending to a peer that confirms nothing.
-#[cfg(target_os = "linux")]
-const USER_TIMEOUT: Duration = Duration::from_secs(2);
-/// When an idle connection is first asked whether it is still there, and how often then.
-const KEEPALIVE: Duration = Duration::from_secs(15);
-
-pub(super) trait Stream: AsyncRead + AsyncWrite + Send {}
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}
 
-pub(super) async fn open(
-    address: &Address,
-    tls: Option<&tls::Connector>,
-) -> io::Result<Pin<Box<dyn Stream>>> {
-    match address {
-        Address::Tcp { host, port, .. } => {
+pub(crate) async fn open(target: &Target) -> io::Result<Pin<Box<dyn Stream>>> {
+    match &target.address {
+        Address::Tcp { host, port } => {
             let stream = TcpStream::connect((host.as_str(), *port)).await?;
             tune(&stream)?;
-            match tls {
-                Some(tls) => Ok(Box::pin(tls.wrap(stream).await?)),
-                None => Ok(Box::pin(stream)),
-            }
+            let Some(tls) = &target.tls else { return Ok(Box::pin(stream)) };
+            let name = ServerName::try_from(host.clone()).map_err(io::Error::other)?;
+            let connector = TlsConnector::from(Arc::clone(tls.config()));
+            Ok(Box::pin(connector.connect(name, stream).await?))
         }
         #[cfg(unix)]
         Address::Unix(path) => Ok(Box::pin(tokio::net::UnixStream::connect(path).await?)),
@@ -45,6 +39,6 @@ fn tune(stream: &TcpStream) -> io::Result<()> {
     let socket = SockRef::from(stream);
     socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE).with_interval(KEEPALIVE))?;
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(USER_TIMEOUT))?;
+    socket.set_tcp_user_timeout(Some(super::USER_TIMEOUT))?;
     Ok(())
 }

@@ -1,0 +1,14 @@
+// Included by the test program of each driver.
+mod adversity;
+mod budgets;
+mod common;
+mod expiry;
+mod foreign;
+mod inspection;
+mod outages;
+mod ownership;
+mod permissions;
+mod review;
+mod scans;
+mod tls;
+mod wire;

@@ -1,0 +1,3 @@
+//! The tests of `redis`, over the driver `fred`.
+
+include!("../redis/modules.rs");
