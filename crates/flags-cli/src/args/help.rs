@@ -14,9 +14,10 @@ Exit codes:
 
 With --json an error is one object on standard error: kind, operation, key,
 message, hint. Its operation is the command, as in `flag get`; a command line
-that could not be read has none. Its kind is finer than the code. Of code 5, `unavailable` was
-certainly not applied, `indeterminate` may have been; of code 4, `conflict` is
-a lost race or a name that is taken, `already_exists` a record that is there.
+that could not be read has none. Its kind is finer than the code. Of code 5,
+`unavailable` was certainly not applied, `indeterminate` may have been; of code
+4, `conflict` is a lost race or a name that is taken, `already_exists` a record
+that is there.
 ";
 
 pub(super) const EXAMPLES: &str = "\
