@@ -3,7 +3,7 @@
 //! | module | what |
 //! |---|---|
 //! | [`args`] | what can be asked for, and the help |
-//! | [`input`] | records from files and standard input: defaults, completeness, the `revision` member |
+//! | [`input`] | records from files and standard input, whole or in part: defaults, the `revision` member |
 //! | [`store`] | opening the store; creating, updating and deleting a record of any kind |
 //! | [`commands`] | one module for each group of commands |
 //! | [`output`] | tables, the readable view, JSON, differences, progress |

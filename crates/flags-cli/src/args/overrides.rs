@@ -138,7 +138,7 @@ pub(crate) struct SetOptions {
     /// For how long: 90s, 30m, 2h, 1h30m, 7d [default for a new one: for good]
     #[arg(long, value_name = "TIME", value_parser = duration, conflicts_with = "file")]
     pub(crate) expires_in: Option<Duration>,
-    /// For good
+    /// For good, whatever was said before
     #[arg(long, conflicts_with_all = ["expires_in", "file"])]
     pub(crate) no_expiry: bool,
     #[command(flatten)]

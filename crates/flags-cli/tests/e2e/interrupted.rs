@@ -2,7 +2,8 @@
 
 use std::io::Read as _;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 use flags_tests::proxy::Proxy;
@@ -22,6 +23,14 @@ fn interrupt(process: &Child) -> Result<()> {
 
 /// The end of a process that was interrupted: documented, and with a hint.
 fn ended(mut process: Child, hint: &str) -> Result<()> {
+    let since = Instant::now();
+    while process.try_wait()?.is_none() {
+        if since.elapsed() > PATIENCE {
+            process.kill()?;
+            anyhow::bail!("it does not end");
+        }
+        thread::sleep(Duration::from_millis(5));
+    }
     let mut said = String::new();
     process.stderr.take().context("it has a standard error")?.read_to_string(&mut said)?;
     let code = process.wait()?.code();
