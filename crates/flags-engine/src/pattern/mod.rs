@@ -101,10 +101,14 @@ mod tests {
             "(?<n>a)",
             "(?P<1>a)",
             "(?P<n>a)(?P<n>b)",
+            "(?au:a)",
+            "(?i-i:a)",
+            "(?i-:a)",
+            "(?i",
         ] {
             assert!(matches!(compile(bad), Err(Refused::Malformed(_))), "{bad}");
         }
-        for bad in ["(?=a)", "(?<!a)b", r"(a)\1", "a*+", "(?>a)", "(?P<n>a)(?P=n)"] {
+        for bad in ["(?=a)", "(?<!a)b", r"(a)\1", "a*+", "(?>a)", "(?P<n>a)(?P=n)", r"(?:a$|\n){2}"] {
             assert!(matches!(compile(bad), Err(Refused::Unsupported(_))), "{bad}");
         }
     }
@@ -112,6 +116,9 @@ mod tests {
     #[test]
     fn flags_hold_where_python_says() {
         assert!(matches("(?i)ANN", "ann"));
+        assert!(matches("(?#first)(?i)ANN", "ann"));
+        assert!(matches("(?ii:A)b(?-i:c)", "abc"));
+        assert_eq!(compile("(?a)(?u)a").unwrap_err(), Refused::Raises(Raised::FlagsContradict));
         assert!(matches("(?i:A)b", "ab"));
         assert!(!matches("(?i:A)b", "aB"));
         assert!(matches("(?x) a  b # both", "ab"));
