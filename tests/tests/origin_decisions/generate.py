@@ -36,7 +36,7 @@ VERSIONS = ["1", "1.2", "1.2.0", "1.10.0", "1.10", "2", "2.0.0-rc1", " 1.2", "1.
 OPERATORS = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches", "semver_eq",
              "semver_gt", "semver_lt", "date_after", "date_before", "time_window", "in_segment", "not_in_segment"]
 PATTERNS = [r"ann", r"nn", r".*@example\.com$", r"[a-c]\w+@", r"(", r"^a", r"a$", r"ann$", r"ann\Z", r"\d+", r"\w+\s?\w*$", r"[^@]+@", r"(?i)ANN", r"a(?i)nn",
-            r"(?i:A)nn", r"[a&&b]", r"x[&]y", r"[[]", r"[]a]", r"a{,3}", r"a{,3}$", r"{", r"a{1", r"a{2,1}", r"a**", r"*a", r"^*", r"(?P<n>a)nn", r"(?P<1>a)", r"(?:a|b)+",
+            r"(?i:A)nn", r"[a&&b]", r"x[&]y", r"[[]", r"[]a]", r"a{,3}", r"a{,3}$", r"{", r"a{1", r"a{2,1}", r"a**", r"*a", r"^*", r"(?P<n>a)nn", r"(?P<1>a)", r"(?:a|b)+", r"(?#c)(?i)ANN", r"(?ii:A)nn", r"(?a)(?u)ann", r"(?au:a)", r"(?x) (?i) A N", r"[\w.]{1,64}@[\w.]{1,255}$",
             r"\bann\b", r".*\bx\b", r"(a|b$)", r"(?x) a n  n # c", r"(?m)^ann$", r"(?s).+", r".+$", r"\S+$", r"[\w.-]+@[\w.-]+$", r"é", r"[à-ü]", r"\u00e9", r"\xe9", r"\p{L}",
             r"日本", r"\W", r"\D+$", r"[1-", r"[z-a]", r"a|", r"|b", r"", r"True", r"None", r"\[1", r"(?a)\w+$", r"\07", r"\t", r"STRASSE", r"(?i)STRASSE", r"a\\b",
             r"a{4294967295}", r"a{99999999999999}", r"(?#c)a", r"a(?#c)+", r"(?:)", r"(?:)*", r"()", r"a??n", r"\Aa", r"a\Z", r"a\z", r"[a-z]{3}\d{3}$", r"(?i)[a-z]+\d", r"\.", r"[\d\s]+", r"[^\W\d]+$"]
@@ -102,7 +102,7 @@ def window():
         w[R.choice(["start", "end"])] = R.choice([None, 9, ["09:00"], "99999999999:00", "1:99999999999", date(), clock(), {"a": 1}, True])
     if chance(0.04):
         del w[R.choice(["start", "end"])]
-    if chance(0.04):
+    if chance(0.2):
         w["timezone"] = R.choice([*ZONES, "UTC", None, 5])
     return w
 
@@ -111,7 +111,7 @@ def pattern():
     r = R.random()
     if r < 0.03:
         return value()
-    if r < 0.06:
+    if r < 0.1:
         return R.choice(UNTRANSLATABLE)
     if r < 0.5:
         return R.choice(PATTERNS)
@@ -303,6 +303,22 @@ async def decide(r):
     return {"value": d.value, "reason": d.reason.value, "variant": d.variant, "error_code": None}
 
 
+def openings(r):
+    """When each schedule opens next, or None."""
+    out = []
+    for s in r.get("time_schedules", []):
+        record = RECORDS._deserialize_time_schedule(json.dumps(s))
+        for member in ("valid_from", "valid_until"):
+            if member in s:
+                setattr(record, member, datetime.fromisoformat(s[member]))
+        try:
+            at = TimeBasedRuleEvaluator().get_next_occurrence(record, datetime.fromisoformat(r["at"]))
+        except ZeroDivisionError:
+            at = None
+        out.append(at and at.isoformat())
+    return out
+
+
 def answer_text(answer):
     """As JSON, infinity as a number again."""
     return json.dumps(answer, ensure_ascii=False).replace("-Infinity", "-1e400").replace("Infinity", "1e400")
@@ -312,6 +328,7 @@ async def main():
     for _ in range(COUNT):
         text = request()
         expected = await decide(json.loads(text))
+        expected["openings"] = openings(json.loads(text))
         print('{"request": ' + text + ', "expected": ' + answer_text(expected) + "}")
 
 

@@ -9,7 +9,7 @@ mod escape;
 mod flags;
 mod translate;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::raised::Raised;
 
@@ -27,12 +27,16 @@ pub(crate) enum Refused {
     Raises(Raised),
 }
 
+/// How many bytes a compiled pattern may take. A `\w`, with the letters of every script, takes some 40 KB, and patterns for
+/// e-mail addresses and host names count it up to 64 or 255 times.
+const MAX_SIZE: usize = 32 << 20;
+
 /// How deeply groups may nest.
 const MAX_DEPTH: usize = 100;
 
 pub(crate) fn compile(pattern: &str) -> Result<Regex, Refused> {
     let translated = translate::translate(pattern)?;
-    Regex::new(&translated).map_err(|error| match error {
+    RegexBuilder::new(&translated).size_limit(MAX_SIZE).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => Refused::TooLarge(error.to_string()),
         _ => Refused::Unsupported("it has a meaning to Python alone"),
     })
@@ -52,6 +56,13 @@ mod tests {
         assert!(!matches("nn", "anna"));
         assert!(!matches("a|b", "cb"));
         assert!(matches(r".*@example\.com$", "ann@example.com"));
+    }
+
+    #[test]
+    fn what_is_counted_is_large() {
+        assert!(matches(r"^[\w.]{1,64}@[\w.]{1,255}$", "ann@example.com"));
+        assert!(matches(r"^(?:\w{1,63}\.){1,8}\w{2,63}$", "www.example.com"));
+        assert!(matches!(compile(r"(?:\w{1,1000}){1,1000}"), Err(Refused::TooLarge(_))));
     }
 
     #[test]
