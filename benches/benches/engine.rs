@@ -30,17 +30,18 @@ fn compile(flags: impl IntoIterator<Item = Arc<Flag>>) -> RulesetBuilder {
 /// Static; one rule; two conditions and a percentage.
 fn shape(name: &str, rules: usize) -> Arc<Flag> {
     let mut flag = Flag::new(key(name));
-    flag.rules = match rules {
-        0 => vec![],
-        1 => vec![Rule::new("nl").when(Condition::new("country", "eq", "NL"))],
-        _ => {
-            let mut rule = Rule::new("half")
-                .when(Condition::new("plan", "eq", "pro"))
-                .when(Condition::new("country", "in", ["NL", "BE", "LU"]));
-            rule.rollout_percentage = Some(100);
-            vec![rule]
-        }
-    };
+    flag.rules =
+        match rules {
+            0 => vec![],
+            1 => vec![Rule::new("nl").when(Condition::new("country", "eq", "NL"))],
+            _ => {
+                let mut rule = Rule::new("half")
+                    .when(Condition::new("plan", "eq", "pro"))
+                    .when(Condition::new("country", "in", ["NL", "BE", "LU"]));
+                rule.rollout_percentage = Some(100);
+                vec![rule]
+            }
+        };
     flag.into()
 }
 
@@ -75,7 +76,8 @@ fn five_rules(n: usize) -> Arc<Flag> {
 }
 
 fn record(flag_id: FlagId, user: usize) -> Override {
-    let entity = (EntityType::new("user").expect("a type"), EntityId::new(format!("u{user}")).expect("an id"));
+    let entity =
+        (EntityType::new("user").expect("a type"), EntityId::new(format!("u{user}")).expect("an id"));
     Override::new(flag_id, entity.0, entity.1, true)
 }
 
@@ -136,7 +138,8 @@ fn edit_one_flag_of_10000(bencher: Bencher<'_, '_>) {
 fn edit_one_override_of(bencher: Bencher<'_, '_>, overrides: usize) {
     let flag = five_rules(0);
     let builder = compile([Arc::clone(&flag)]);
-    let ruleset = (0..overrides).fold(builder, |builder, user| builder.flag_override(record(flag.id, user))).build();
+    let ruleset =
+        (0..overrides).fold(builder, |builder, user| builder.flag_override(record(flag.id, user))).build();
     let changed = Arc::new(record(flag.id, overrides / 2));
     bencher.bench(|| ruleset.edit().flag_override(Arc::clone(&changed)).build());
 }

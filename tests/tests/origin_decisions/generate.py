@@ -190,6 +190,12 @@ def flag(segs):
     rules = [{"id": uid(), "name": R.choice([f"rule {j}", "règle", ""]), "description": None, "priority": R.randrange(-2, 4), "enabled": chance(0.92),
               "conditions": [condition(segs) for _ in range(R.choice([0, 1, 1, 1, 1, 2, 2, 3]))], "serve_enabled": chance(0.7), "serve_value": None if chance(0.4) else value(),
               "rollout_percentage": R.choice([None] * 6 + [0, 1, 10, 33, 50, 66, 90, 99, 100, -5, 150])} for j in range(R.choice([0, 1, 1, 2, 2, 3]))]
+    if rules and chance(0.03):  # else few decisions depend on the zone of a window
+        hour = R.randrange(24)
+        zoned = {"start": f"{hour:02}:00", "end": f"{(hour + 9) % 24:02}:00", "timezone": R.choice(ZONES)}
+        rules[0].update(priority=-9, conditions=[{"attribute": "timestamp", "operator": "time_window", "value": zoned}])
+    elif rules and chance(0.01):
+        rules[0].update(priority=-9, conditions=[{"attribute": "email", "operator": "matches", "value": R.choice(UNTRANSLATABLE)}])
     return {"id": uid(), "key": R.choice(TEXTS[1:] + ["new-checkout", "k" * 40]) + str(R.randrange(99)), "name": "f", "description": None, "flag_type": kind,
             "status": R.choice(["active"] * 14 + ["inactive", "archived"]), "default_enabled": chance(0.5), "default_value": value(), "tags": [], "metadata": {},
             "rules": rules, "variants": variants, "created_at": None, "updated_at": None}
