@@ -15,6 +15,8 @@ pub(crate) enum Raised {
     PatternIsNoText,
     #[error("a repetition number in the pattern is too large")]
     RepetitionTooLarge,
+    #[error("the pattern asks for the flags `a` and `u`, which contradict each other")]
+    FlagsContradict,
     #[error("a condition is no object of attribute, operator and value")]
     ConditionIsNoObject,
     #[error("the name of a condition's attribute is no text")]

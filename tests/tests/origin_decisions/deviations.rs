@@ -7,18 +7,27 @@ use serde_json::Value;
 
 type Predicate = fn(&Value) -> bool;
 
+/// Those that random requests show.
+pub(crate) const SHOWN: [&str; 5] = [
+    "Time zones of schedules",
+    "The instant of expiry",
+    "Time zones of windows",
+    "Names of Python methods",
+    "Patterns",
+];
+
 /// The deviation that a request can show.
 pub(crate) fn of(request: &Json) -> Option<&'static str> {
     // `serde_json` reads no infinity; none of the deviations looks at one.
     let request: Value = serde_json::from_str(&request.text().replace("1e400", "0")).ok()?;
-    let every: [(&str, Predicate); 5] = [
-        ("Time zones of schedules", schedule_in_a_zone),
-        ("The instant of expiry", override_that_expires_now),
-        ("Time zones of windows", |request| any_condition(request, window_in_a_zone)),
-        ("Names of Python methods", |request| any_condition(request, method)),
-        ("Patterns", |request| any_condition(request, untranslatable)),
+    let shows: [Predicate; SHOWN.len()] = [
+        schedule_in_a_zone,
+        override_that_expires_now,
+        |request| any_condition(request, window_in_a_zone),
+        |request| any_condition(request, method),
+        |request| any_condition(request, untranslatable),
     ];
-    every.into_iter().find(|(_, shows)| shows(&request)).map(|(name, _)| name)
+    SHOWN.into_iter().zip(shows).find(|(_, shows)| shows(&request)).map(|(name, _)| name)
 }
 
 fn list<'a>(of: &'a Value, member: &str) -> impl Iterator<Item = &'a Value> {

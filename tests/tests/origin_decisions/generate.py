@@ -36,7 +36,7 @@ VERSIONS = ["1", "1.2", "1.2.0", "1.10.0", "1.10", "2", "2.0.0-rc1", " 1.2", "1.
 OPERATORS = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches", "semver_eq",
              "semver_gt", "semver_lt", "date_after", "date_before", "time_window", "in_segment", "not_in_segment"]
 PATTERNS = [r"ann", r"nn", r".*@example\.com$", r"[a-c]\w+@", r"(", r"^a", r"a$", r"ann$", r"ann\Z", r"\d+", r"\w+\s?\w*$", r"[^@]+@", r"(?i)ANN", r"a(?i)nn",
-            r"(?i:A)nn", r"[a&&b]", r"x[&]y", r"[[]", r"[]a]", r"a{,3}", r"a{,3}$", r"{", r"a{1", r"a{2,1}", r"a**", r"*a", r"^*", r"(?P<n>a)nn", r"(?P<1>a)", r"(?:a|b)+",
+            r"(?i:A)nn", r"[a&&b]", r"x[&]y", r"[[]", r"[]a]", r"a{,3}", r"a{,3}$", r"{", r"a{1", r"a{2,1}", r"a**", r"*a", r"^*", r"(?P<n>a)nn", r"(?P<1>a)", r"(?:a|b)+", r"(?#c)(?i)ANN", r"(?ii:A)nn", r"(?a)(?u)ann", r"(?au:a)", r"(?x) (?i) A N", r"[\w.]{1,64}@[\w.]{1,255}$",
             r"\bann\b", r".*\bx\b", r"(a|b$)", r"(?x) a n  n # c", r"(?m)^ann$", r"(?s).+", r".+$", r"\S+$", r"[\w.-]+@[\w.-]+$", r"é", r"[à-ü]", r"\u00e9", r"\xe9", r"\p{L}",
             r"日本", r"\W", r"\D+$", r"[1-", r"[z-a]", r"a|", r"|b", r"", r"True", r"None", r"\[1", r"(?a)\w+$", r"\07", r"\t", r"STRASSE", r"(?i)STRASSE", r"a\\b",
             r"a{4294967295}", r"a{99999999999999}", r"(?#c)a", r"a(?#c)+", r"(?:)", r"(?:)*", r"()", r"a??n", r"\Aa", r"a\Z", r"a\z", r"[a-z]{3}\d{3}$", r"(?i)[a-z]+\d", r"\.", r"[\d\s]+", r"[^\W\d]+$"]
@@ -102,7 +102,7 @@ def window():
         w[R.choice(["start", "end"])] = R.choice([None, 9, ["09:00"], "99999999999:00", "1:99999999999", date(), clock(), {"a": 1}, True])
     if chance(0.04):
         del w[R.choice(["start", "end"])]
-    if chance(0.04):
+    if chance(0.2):
         w["timezone"] = R.choice([*ZONES, "UTC", None, 5])
     return w
 
@@ -111,7 +111,7 @@ def pattern():
     r = R.random()
     if r < 0.03:
         return value()
-    if r < 0.06:
+    if r < 0.1:
         return R.choice(UNTRANSLATABLE)
     if r < 0.5:
         return R.choice(PATTERNS)
@@ -190,6 +190,12 @@ def flag(segs):
     rules = [{"id": uid(), "name": R.choice([f"rule {j}", "règle", ""]), "description": None, "priority": R.randrange(-2, 4), "enabled": chance(0.92),
               "conditions": [condition(segs) for _ in range(R.choice([0, 1, 1, 1, 1, 2, 2, 3]))], "serve_enabled": chance(0.7), "serve_value": None if chance(0.4) else value(),
               "rollout_percentage": R.choice([None] * 6 + [0, 1, 10, 33, 50, 66, 90, 99, 100, -5, 150])} for j in range(R.choice([0, 1, 1, 2, 2, 3]))]
+    if rules and chance(0.03):  # else few decisions depend on the zone of a window
+        hour = R.randrange(24)
+        zoned = {"start": f"{hour:02}:00", "end": f"{(hour + 9) % 24:02}:00", "timezone": R.choice(ZONES)}
+        rules[0].update(priority=-9, conditions=[{"attribute": "timestamp", "operator": "time_window", "value": zoned}])
+    elif rules and chance(0.01):
+        rules[0].update(priority=-9, conditions=[{"attribute": "email", "operator": "matches", "value": R.choice(UNTRANSLATABLE)}])
     return {"id": uid(), "key": R.choice(TEXTS[1:] + ["new-checkout", "k" * 40]) + str(R.randrange(99)), "name": "f", "description": None, "flag_type": kind,
             "status": R.choice(["active"] * 14 + ["inactive", "archived"]), "default_enabled": chance(0.5), "default_value": value(), "tags": [], "metadata": {},
             "rules": rules, "variants": variants, "created_at": None, "updated_at": None}
@@ -303,6 +309,22 @@ async def decide(r):
     return {"value": d.value, "reason": d.reason.value, "variant": d.variant, "error_code": None}
 
 
+def openings(r):
+    """When each schedule opens next, or None."""
+    out = []
+    for s in r.get("time_schedules", []):
+        record = RECORDS._deserialize_time_schedule(json.dumps(s))
+        for member in ("valid_from", "valid_until"):
+            if member in s:
+                setattr(record, member, datetime.fromisoformat(s[member]))
+        try:
+            at = TimeBasedRuleEvaluator().get_next_occurrence(record, datetime.fromisoformat(r["at"]))
+        except ZeroDivisionError:
+            at = None
+        out.append(at and at.isoformat())
+    return out
+
+
 def answer_text(answer):
     """As JSON, infinity as a number again."""
     return json.dumps(answer, ensure_ascii=False).replace("-Infinity", "-1e400").replace("Infinity", "1e400")
@@ -312,6 +334,7 @@ async def main():
     for _ in range(COUNT):
         text = request()
         expected = await decide(json.loads(text))
+        expected["openings"] = openings(json.loads(text))
         print('{"request": ' + text + ', "expected": ' + answer_text(expected) + "}")
 
 

@@ -10,6 +10,8 @@ pub(super) struct Flags {
     pub(super) dot_all: bool,
     pub(super) verbose: bool,
     pub(super) ascii: bool,
+    /// Both `a` and `u` were asked for, each by itself.
+    pub(super) contradict: bool,
 }
 
 impl Flags {
@@ -24,6 +26,18 @@ impl Flags {
             _ => return Err(Refused::Malformed("an unknown flag")),
         }
         Ok(())
+    }
+
+    /// Sets what stands in one pair of parentheses; which of `a` and `u` is among them.
+    pub(super) fn set_all(&mut self, letters: &[char]) -> Result<Option<char>, Refused> {
+        for letter in letters {
+            self.set(*letter, true)?;
+        }
+        let mut charsets = ['a', 'u'].into_iter().filter(|letter| letters.contains(letter));
+        match (charsets.next(), charsets.next()) {
+            (_, Some(_)) => Err(Refused::Malformed("the flags `a` and `u` together")),
+            (charset, None) => Ok(charset),
+        }
     }
 
     pub(super) fn check(self) -> Result<Self, Refused> {

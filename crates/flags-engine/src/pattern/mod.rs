@@ -9,7 +9,7 @@ mod escape;
 mod flags;
 mod translate;
 
-use regex::Regex;
+use regex::{Regex, RegexBuilder};
 
 use crate::raised::Raised;
 
@@ -27,12 +27,16 @@ pub(crate) enum Refused {
     Raises(Raised),
 }
 
+/// How many bytes a compiled pattern may take. A `\w`, with the letters of every script, takes some 40 KB, and patterns for
+/// e-mail addresses and host names count it up to 64 or 255 times.
+const MAX_SIZE: usize = 32 << 20;
+
 /// How deeply groups may nest.
 const MAX_DEPTH: usize = 100;
 
 pub(crate) fn compile(pattern: &str) -> Result<Regex, Refused> {
     let translated = translate::translate(pattern)?;
-    Regex::new(&translated).map_err(|error| match error {
+    RegexBuilder::new(&translated).size_limit(MAX_SIZE).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => Refused::TooLarge(error.to_string()),
         _ => Refused::Unsupported("it has a meaning to Python alone"),
     })
@@ -52,6 +56,13 @@ mod tests {
         assert!(!matches("nn", "anna"));
         assert!(!matches("a|b", "cb"));
         assert!(matches(r".*@example\.com$", "ann@example.com"));
+    }
+
+    #[test]
+    fn what_is_counted_is_large() {
+        assert!(matches(r"^[\w.]{1,64}@[\w.]{1,255}$", "ann@example.com"));
+        assert!(matches(r"^(?:\w{1,63}\.){1,8}\w{2,63}$", "www.example.com"));
+        assert!(matches!(compile(r"(?:\w{1,1000}){1,1000}"), Err(Refused::TooLarge(_))));
     }
 
     #[test]
@@ -101,10 +112,14 @@ mod tests {
             "(?<n>a)",
             "(?P<1>a)",
             "(?P<n>a)(?P<n>b)",
+            "(?au:a)",
+            "(?i-i:a)",
+            "(?i-:a)",
+            "(?i",
         ] {
             assert!(matches!(compile(bad), Err(Refused::Malformed(_))), "{bad}");
         }
-        for bad in ["(?=a)", "(?<!a)b", r"(a)\1", "a*+", "(?>a)", "(?P<n>a)(?P=n)"] {
+        for bad in ["(?=a)", "(?<!a)b", r"(a)\1", "a*+", "(?>a)", "(?P<n>a)(?P=n)", r"(?:a$|\n){2}"] {
             assert!(matches!(compile(bad), Err(Refused::Unsupported(_))), "{bad}");
         }
     }
@@ -112,6 +127,9 @@ mod tests {
     #[test]
     fn flags_hold_where_python_says() {
         assert!(matches("(?i)ANN", "ann"));
+        assert!(matches("(?#first)(?i)ANN", "ann"));
+        assert!(matches("(?ii:A)b(?-i:c)", "abc"));
+        assert_eq!(compile("(?a)(?u)a").unwrap_err(), Refused::Raises(Raised::FlagsContradict));
         assert!(matches("(?i:A)b", "ab"));
         assert!(!matches("(?i:A)b", "aB"));
         assert!(matches("(?x) a  b # both", "ab"));

@@ -20,6 +20,10 @@ pub(super) fn translate(pattern: &str) -> Result<String, Refused> {
     if translator.at < translator.chars.len() {
         return Err(Refused::Malformed("a `)` without its `(`"));
     }
+    if flags.contradict {
+        // Python looks at this last.
+        return Err(Refused::Raises(Raised::FlagsContradict));
+    }
     translator.out.push(')');
     Ok(translator.out)
 }
@@ -41,14 +45,18 @@ struct Translator {
 }
 
 impl Translator {
-    /// `(?i)` and the like, which Python takes at the very start alone.
+    /// `(?i)` and the like, which Python takes before anything else alone.
     fn global_flags(&mut self) -> Result<Flags, Refused> {
         let mut flags = Flags::default();
+        let mut charset = None;
         loop {
             if flags.verbose {
                 self.blank();
             }
             let before = self.at;
+            if self.comment()? {
+                continue;
+            }
             if !self.take("(?") {
                 break;
             }
@@ -57,10 +65,11 @@ impl Translator {
                 self.at = before;
                 break;
             }
-            for place in self.at..self.at + letters {
-                flags.set(self.chars[place], true)?;
-            }
-            self.at += letters + 1;
+            let letters: Vec<char> = self.chars[self.at..self.at + letters].to_vec();
+            let chosen = flags.set_all(&letters)?;
+            flags.contradict |= charset.is_some() && chosen.is_some() && chosen != charset;
+            charset = charset.or(chosen);
+            self.at += letters.len() + 1;
         }
         flags.check()
     }
@@ -88,12 +97,13 @@ impl Translator {
             if matches!(c, '|' | ')') {
                 return Ok(dollar);
             }
-            if self.take("(?#") {
-                let end = self.chars[self.at..].iter().position(|c| *c == ')');
-                self.at += 1 + end.ok_or(Refused::Malformed("a comment that does not end"))?;
+            if self.comment()? {
                 continue;
             }
             if let Some(quantifier) = self.quantifier()? {
+                if dollar && !matches!(&*quantifier, "?" | "??") {
+                    return Err(Refused::Unsupported("a `$` that may be repeated"));
+                }
                 match before {
                     Before::Item => {}
                     Before::Quantified => return Err(Refused::Malformed("a quantifier of a quantifier")),
@@ -188,26 +198,25 @@ impl Translator {
                 return Err(Refused::Unsupported(why));
             }
         }
-        let mut flags = outer;
-        let mut seen = String::new();
-        let mut on = true;
-        loop {
-            let Some(c) = self.chars.get(self.at).copied() else {
-                return Err(Refused::Malformed("a group that does not end"));
-            };
-            self.at += 1;
-            match c {
-                ':' if !seen.is_empty() && !seen.ends_with('-') => return flags.check(),
-                '-' if on => on = false,
-                c if c.is_ascii_alphabetic() && !seen.contains(c) => flags.set(c, on)?,
-                _ => {
-                    return Err(Refused::Malformed(
-                        "an unknown kind of group, or flags that are not at the start",
-                    ));
-                }
-            }
-            seen.push(c);
+        let letters: Vec<char> = self.chars[self.at..].iter().take_while(|c| **c != ':').copied().collect();
+        self.at += letters.len();
+        let mut parts = letters.splitn(2, |c| *c == '-');
+        let (on, off) = (parts.next().unwrap_or_default(), parts.next());
+        let named = |letters: &[char]| letters.iter().all(char::is_ascii_alphabetic);
+        let empty = letters.is_empty() || off.is_some_and(<[char]>::is_empty);
+        if empty || !named(on) || !off.is_none_or(named) || !self.take(":") {
+            let why = "an unknown kind of group, or flags that are not at the start";
+            return Err(Refused::Malformed(why));
         }
+        let mut flags = outer;
+        flags.set_all(on)?;
+        for letter in off.unwrap_or_default() {
+            if on.contains(letter) {
+                return Err(Refused::Malformed("a flag that is both on and off"));
+            }
+            flags.set(*letter, false)?;
+        }
+        flags.check()
     }
 
     /// A quantifier, if one is here. Braces of another form are text.
@@ -260,6 +269,16 @@ impl Translator {
         let digits: String = self.chars[self.at..].iter().take_while(|c| c.is_ascii_digit()).collect();
         self.at += digits.len();
         digits
+    }
+
+    /// A comment in parentheses, if one is here.
+    fn comment(&mut self) -> Result<bool, Refused> {
+        if !self.take("(?#") {
+            return Ok(false);
+        }
+        let end = self.chars[self.at..].iter().position(|c| *c == ')');
+        self.at += 1 + end.ok_or(Refused::Malformed("a comment that does not end"))?;
+        Ok(true)
     }
 
     /// White space and comments of the verbose form.
