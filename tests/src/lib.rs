@@ -2,6 +2,7 @@
 
 pub mod cluster;
 pub mod origin;
+pub mod over_redis;
 pub mod proxy;
 pub mod sentinel;
 pub mod server;

@@ -55,6 +55,23 @@ pub(crate) async fn within<T>(
     CLOCK.scope(Cell::new(clock), timed).await
 }
 
+/// How much time the call has left; nothing outside of a call.
+pub(crate) fn left() -> Duration {
+    CLOCK.try_with(|clock| clock.get().left()).unwrap_or_default()
+}
+
+/// Waits for a moment before something is tried again, if there is time for that; else answers `false` at once.
+///
+/// Jitter keeps many clients from knocking at a restarted server together.
+pub(crate) async fn pause() -> bool {
+    let pause = Duration::from_millis(fastrand::u64(20..100));
+    let enough = left() > pause * 2;
+    if enough {
+        tokio::time::sleep(pause).await;
+    }
+    enough
+}
+
 /// A page of many was read: what comes next has the whole deadline again.
 pub(crate) fn put_off(scans: bool) {
     // Outside of a call there is no deadline.

@@ -18,6 +18,9 @@ pub(crate) enum Failure {
     /// The server refused the connection, in its own words.
     #[error("refused")]
     Refused(#[source] ServerError),
+    /// The servers were changing which of them serves the store until the time was up; in the words of the last.
+    #[error("unsettled")]
+    Unsettled(#[source] ServerError),
     /// The store was closed.
     #[error("closed")]
     Closed,
@@ -30,6 +33,9 @@ pub(crate) enum Cause {
     Timeout(std::time::Duration),
     #[error("cannot connect to {to}")]
     Connect { to: String, source: Arc<BoxError> },
+    /// Who knows where the server is does not name one.
+    #[error("{0}")]
+    Astray(String),
     #[error("the connection broke")]
     Broken(#[source] Arc<BoxError>),
 }
@@ -56,6 +62,11 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
         .with_source(cause),
         Failure::Unanswered(cause) => unanswered(intent).with_source(cause),
         Failure::Refused(error) => from_server(error),
+        Failure::Unsettled(error) => Error::new(
+            ErrorKind::Unavailable,
+            "the servers are changing which of them serves this store; nothing was changed, try again",
+        )
+        .with_source(error),
         Failure::Closed => Error::closed(),
     }
 }
@@ -100,6 +111,8 @@ pub(crate) fn from_useless(useless: Useless) -> Error {
 }
 
 /// An error that the server answered: the command was not carried out.
+///
+/// Where the store is in a cluster, what a cluster says of where to go never comes here.
 pub(crate) fn from_server(error: ServerError) -> Error {
     let (kind, reason) = match error.code.as_str() {
         _ if error.is_denial() => {
@@ -114,8 +127,13 @@ pub(crate) fn from_server(error: ServerError) -> Error {
         "BUSY" => (ErrorKind::Unavailable, "the server is busy with another script; try again"),
         "NOREPLICAS" => (ErrorKind::Unavailable, "too few replicas follow the server; try again"),
         "MASTERDOWN" => (ErrorKind::Unavailable, "the replica has lost its primary; try again"),
-        "MOVED" | "ASK" | "CROSSSLOT" | "CLUSTERDOWN" => {
-            (ErrorKind::Unsupported, "the server is part of a cluster, which this URL does not speak to")
+        "MOVED" | "ASK" | "CROSSSLOT" | "TRYAGAIN" | "CLUSTERDOWN" => (
+            ErrorKind::Unsupported,
+            "the server is part of a cluster; write redis+cluster://host:port, and a prefix with a hash tag, such as \
+             {feature_flags}:",
+        ),
+        _ if error.message.contains("cluster support disabled") => {
+            (ErrorKind::Unsupported, "the server is not part of a cluster; write redis://host:port")
         }
         // Not `Corrupt`, which in a listing stands for one record and is followed by the rest.
         "WRONGTYPE" => (

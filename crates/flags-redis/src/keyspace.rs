@@ -55,6 +55,14 @@ impl Keyspace {
         Ok(Self { prefix })
     }
 
+    /// What a cluster decides by where the keys are: what is between the first brace and the next closing one. `None` where the
+    /// prefix alone does not say it.
+    pub(crate) fn hash_tag(&self) -> Option<&str> {
+        let (_, rest) = self.prefix.split_once('{')?;
+        let (tag, _) = rest.split_once('}')?;
+        (!tag.is_empty()).then_some(tag)
+    }
+
     /// The key of a record's JSON.
     pub(crate) fn record(&self, key: &Key) -> String {
         format!("{}{}{}", self.prefix, namespace(key.kind()), member(key))
@@ -277,6 +285,17 @@ mod tests {
     fn patterns_match_the_prefix_alone() {
         let keyspace = Keyspace::new("a-b^").unwrap();
         assert_eq!(keyspace.override_pattern(None), "a\\-b\\^override:*");
+    }
+
+    #[test]
+    fn a_hash_tag_is_within_the_prefix() {
+        let tag = |prefix: &str| Keyspace::new(prefix).unwrap().hash_tag().map(str::to_owned);
+        for prefix in ["ff:", "{ff:", "ff}:", "}ff{"] {
+            assert_eq!(tag(prefix), None, "{prefix}");
+        }
+        assert_eq!(tag("{ff}:").as_deref(), Some("ff"));
+        assert_eq!(tag("a{b}c{d}:").as_deref(), Some("b"));
+        assert_eq!(tag("}{{b}:").as_deref(), Some("{b"));
     }
 
     #[test]

@@ -54,6 +54,7 @@
 // Without a driver nothing of it is used; the build says so when a store is opened.
 #![cfg_attr(not(any(feature = "redis-rs", feature = "fred")), allow(dead_code))]
 
+mod address;
 mod connection;
 mod deadline;
 mod driver;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use flags_core::{Error, ErrorKind, Result};
 
+use crate::address::{self, Address};
 use crate::keyspace::Keyspace;
 use crate::net::tls::TlsOptions;
 use crate::store::RedisStorage;
@@ -35,22 +36,6 @@ pub enum Driver {
     Fred,
 }
 
-/// Where a server is.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub(crate) enum Address {
-    Tcp { host: String, port: u16 },
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Address {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Tcp { host, port } => write!(f, "{host}:{port}"),
-            Self::Unix(path) => write!(f, "{}", path.display()),
-        }
-    }
-}
-
 /// Text that no log shows.
 #[derive(Clone)]
 pub(crate) struct Secret(String);
@@ -71,6 +56,17 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// How the server is found.
+#[derive(Debug, Clone)]
+pub(crate) enum Place {
+    /// It is there.
+    At(Address),
+    /// By asking sentinels for the master of that name.
+    Sentinel { sentinels: Vec<Address>, master: String, login: Login },
+    /// By asking nodes of its cluster.
+    Cluster { nodes: Vec<Address> },
+}
+
 /// Who we are to a server.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Login {
@@ -81,7 +77,8 @@ pub(crate) struct Login {
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) driver: Option<Driver>,
-    pub(crate) address: Address,
+    pub(crate) place: Place,
+    /// Over TLS.
     pub(crate) secure: bool,
     pub(crate) tls: TlsOptions,
     pub(crate) db: i64,
@@ -94,10 +91,10 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    pub(crate) fn new(address: Address) -> Self {
+    pub(crate) fn new(place: Place) -> Self {
         Self {
             driver: None,
-            address,
+            place,
             secure: false,
             tls: TlsOptions::default(),
             db: 0,
@@ -123,6 +120,49 @@ impl RedisBuilder {
         Self { options }
     }
 
+    /// A store on one server, by `host:port`; port 6379 where it is left out.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for what is no host and port.
+    pub fn server(at: impl AsRef<str>) -> Result<Self> {
+        Ok(Self::new(Options::new(Place::At(address::parse(at.as_ref(), 6379)?))))
+    }
+
+    /// A store on one server, by its Unix socket.
+    pub fn socket(path: impl Into<PathBuf>) -> Self {
+        Self::new(Options::new(Place::At(Address::Unix(path.into()))))
+    }
+
+    /// A store on the master that sentinels know by that name; by `host:port` of some of them, port 26379 where it is left
+    /// out. They are tried in turn, and the others that they name.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for no sentinel, what is no host and port, and an empty name.
+    pub fn sentinel<S: AsRef<str>>(
+        sentinels: impl IntoIterator<Item = S>,
+        master: impl Into<String>,
+    ) -> Result<Self> {
+        let sentinels = address::parse_all(sentinels, 26379)?;
+        let master = master.into();
+        if master.is_empty() {
+            return Err(Error::new(ErrorKind::Invalid, "the sentinels' name of the master is empty"));
+        }
+        Ok(Self::new(Options::new(Place::Sentinel { sentinels, master, login: Login::default() })))
+    }
+
+    /// A store in a cluster; by `host:port` of some of its nodes, port 6379 where it is left out. They are tried in turn, and
+    /// the others that they name. Wants a [`prefix`](Self::prefix) with a hash tag, such as `{feature_flags}:`, so that
+    /// everything is on one node and a commit is atomic.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` for no node, and what is no host and port.
+    pub fn cluster<S: AsRef<str>>(nodes: impl IntoIterator<Item = S>) -> Result<Self> {
+        Ok(Self::new(Options::new(Place::Cluster { nodes: address::parse_all(nodes, 6379)? })))
+    }
+
     /// What every key begins with; `feature_flags:` unless said otherwise, as in the origin.
     ///
     /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash, a control character or an empty
@@ -143,6 +183,29 @@ impl RedisBuilder {
     pub fn credentials(mut self, username: Option<&str>, password: impl Into<String>) -> Self {
         self.options.login =
             Login { username: username.map(str::to_owned), password: Some(Secret::new(password)) };
+        self
+    }
+
+    /// The password of the sentinels, and the ACL user where there is one. They are not those of the master.
+    ///
+    /// Without sentinels it has no effect.
+    pub fn sentinel_credentials(mut self, username: Option<&str>, password: impl Into<String>) -> Self {
+        if let Place::Sentinel { login, .. } = &mut self.options.place {
+            *login = Login { username: username.map(str::to_owned), password: Some(Secret::new(password)) };
+        }
+        self
+    }
+
+    /// Whether connections are secured by TLS, those to sentinels too; a URL that begins with `rediss` says so as well. Opening fails
+    /// with `Invalid` for a socket.
+    pub fn tls(mut self, tls: bool) -> Self {
+        self.options.secure = tls;
+        self
+    }
+
+    /// The number of the database; 0 unless said otherwise, and in a cluster always.
+    pub fn database(mut self, db: u16) -> Self {
+        self.options.db = i64::from(db);
         self
     }
 

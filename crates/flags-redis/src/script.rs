@@ -34,22 +34,19 @@ impl Script {
     }
 
     /// Runs it, by its text if the server has forgotten it. A script that is not known did not run, so that this
-    /// repeats nothing.
+    /// repeats nothing. Answers its reply and the number of the connection that it came from.
     pub(crate) async fn run(
         &self,
         connection: &Connection,
         keys: &[impl AsRef<[u8]> + Sync],
         args: &[Arc<Vec<u8>>],
         access: Access<'_>,
-    ) -> Result<Reply, Failure> {
-        let answer = connection.send(&[self.evalsha(keys, args)], access).await?.pop();
-        match answer {
-            Some(Reply::Error(error)) if error.code == "NOSCRIPT" => {
-                let answer = connection.send(&[self.eval(keys, args)], access).await?.pop();
-                Ok(answer.unwrap_or(Reply::Nil))
-            }
-            answer => Ok(answer.unwrap_or(Reply::Nil)),
+    ) -> Result<(Reply, u64), Failure> {
+        let mut answer = connection.send(&[self.evalsha(keys, args)], access).await?;
+        if matches!(answer.replies.first(), Some(Reply::Error(error)) if error.code == "NOSCRIPT") {
+            answer = connection.send(&[self.eval(keys, args)], access).await?;
         }
+        Ok((answer.replies.pop().unwrap_or(Reply::Nil), answer.link))
     }
 }
 

@@ -9,7 +9,8 @@ use flags_core::{Error, ErrorKind, Result};
 use percent_encoding::percent_decode_str;
 use url::Url;
 
-use crate::options::{Address, Driver, Foreign, Options, Secret};
+use crate::address::{self, Address};
+use crate::options::{Driver, Foreign, Login, Options, Place, Secret};
 
 fn invalid(reason: impl Into<Cow<'static, str>>) -> Error {
     // Never with the URL itself: it may hold a password.
@@ -21,7 +22,7 @@ const ENCODE: &str = "percent-encode the password: %3F for ?, %23 for #, %2F for
 
 /// Reads a URL into options. No error repeats any part of it but the name of a parameter that looks like one.
 pub(crate) fn parse(text: &str) -> Result<Options> {
-    let text = with_host(text);
+    let (text, hosts) = apart(text);
     let url = Url::parse(&text).map_err(|e| {
         invalid(format!("the URL cannot be read; if it holds a password, {ENCODE}")).with_source(e)
     })?;
@@ -35,48 +36,91 @@ pub(crate) fn parse(text: &str) -> Result<Options> {
     if url.cannot_be_a_base() {
         return Err(invalid("two slashes are missing after the scheme; write redis://host:6379"));
     }
-    let mut options = match url.scheme() {
-        "redis" | "rediss" => Options::new(tcp(&url)?),
-        "redis+unix" => Options::new(unix(&url)?),
-        _ => {
-            return Err(invalid(
-                "the scheme is none of redis, rediss and redis+unix; write redis://host:6379",
-            ));
-        }
-    };
-    options.secure = url.scheme() == "rediss";
-    if !url.username().is_empty() {
-        if url.password().is_none() {
-            return Err(invalid(
-                "the URL names a user without a password; write redis://user:password@host, or give both to \
-                 RedisBuilder::credentials",
-            ));
-        }
-        options.login.username = Some(decode(url.username())?);
-    }
-    if let Some(password) = url.password() {
-        options.login.password = Some(Secret::new(decode(password)?));
-    }
+    let (place, db) = place(&url, &hosts)?;
+    let mut options = Options::new(place);
     let mut named = HashSet::new();
-    if let (Address::Tcp { .. }, Some(db)) = (&options.address, url.path().strip_prefix('/'))
-        && !db.is_empty()
-    {
-        if db.contains('@') {
-            return Err(invalid(format!("the URL holds an @ after a slash; {ENCODE}")));
-        }
-        options.db = database(db)?;
+    if let Some(db) = db {
+        options.db = database(&db)?;
         named.insert("db".to_owned());
     }
+    options.secure = url.scheme().starts_with("rediss");
+    options.login = login(url.username(), url.password())?;
+    let mut sentinel = Login::default();
     for (name, value) in url.query_pairs() {
-        parameter(&mut options, &name, &value)?;
+        parameter(&mut options, &mut sentinel, &name, &value)?;
         if !named.insert(name.clone().into_owned()) {
             return Err(invalid(format!("the URL says {name} twice; leave one out")));
         }
     }
+    match (&mut options.place, &sentinel) {
+        (Place::Sentinel { .. }, Login { username: Some(_), password: None }) => {
+            return Err(invalid("the parameter sentinel_user wants sentinel_password beside it"));
+        }
+        (Place::Sentinel { login, .. }, _) => *login = sentinel,
+        (_, Login { username: None, password: None }) => {}
+        _ => return Err(invalid("the URL names no sentinels that sentinel_password could be for")),
+    }
     Ok(options)
 }
 
-fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
+/// How the server is found, and the number of the database where the path says it.
+fn place(url: &Url, hosts: &[String]) -> Result<(Place, Option<String>)> {
+    let path = url.path().strip_prefix('/').unwrap_or_default();
+    let db = |path: &str| (!path.is_empty()).then(|| path.to_owned());
+    if path.contains('@') && url.scheme() != "redis+unix" {
+        return Err(invalid(format!("the URL holds an @ after a slash; {ENCODE}")));
+    }
+    match url.scheme() {
+        "redis" | "rediss" => {
+            let host = match hosts {
+                [] => "localhost",
+                [host] if host.starts_with(':') => &format!("localhost{host}"),
+                [host] => host,
+                _ => {
+                    return Err(invalid(
+                        "the URL names several servers; begin it with redis+cluster or redis+sentinel",
+                    ));
+                }
+            };
+            Ok((Place::At(address::parse(host, 6379)?), db(path)))
+        }
+        "redis+unix" => Ok((Place::At(unix(url)?), None)),
+        "redis+cluster" | "rediss+cluster" => {
+            Ok((Place::Cluster { nodes: address::parse_all(hosts, 6379)? }, db(path)))
+        }
+        "redis+sentinel" | "rediss+sentinel" => {
+            let (master, number) = path.split_once('/').unwrap_or((path, ""));
+            let master = decode(master)?;
+            if master.is_empty() {
+                return Err(invalid(
+                    "the URL says no name of the master; write redis+sentinel://host:26379/name-of-the-master",
+                ));
+            }
+            let sentinels = address::parse_all(hosts, 26379)?;
+            Ok((Place::Sentinel { sentinels, master, login: Login::default() }, db(number)))
+        }
+        _ => Err(invalid(
+            "the scheme is none of redis, rediss, redis+unix, redis+sentinel, rediss+sentinel, redis+cluster and \
+             rediss+cluster; write redis://host:6379",
+        )),
+    }
+}
+
+fn login(username: &str, password: Option<&str>) -> Result<Login> {
+    let Some(password) = password else {
+        if username.is_empty() {
+            return Ok(Login::default());
+        }
+        return Err(invalid(
+            "the URL names a user without a password; write redis://user:password@host, or give both to \
+             RedisBuilder::credentials",
+        ));
+    };
+    let username = if username.is_empty() { None } else { Some(decode(username)?) };
+    Ok(Login { username, password: Some(Secret::new(decode(password)?)) })
+}
+
+fn parameter(options: &mut Options, sentinel: &mut Login, name: &str, value: &str) -> Result<()> {
     match name {
         "prefix" => value.clone_into(&mut options.prefix),
         "foreign" => {
@@ -90,6 +134,8 @@ fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
         "connect_timeout_ms" => options.connect_timeout = millis(name, value)?,
         "command_timeout_ms" => options.command_timeout = millis(name, value)?,
         "deadline_ms" => options.deadline = millis(name, value)?,
+        "sentinel_user" => sentinel.username = Some(value.to_owned()),
+        "sentinel_password" => sentinel.password = Some(Secret::new(value)),
         "driver" => {
             options.driver = Some(match value {
                 "redis-rs" => Driver::RedisRs,
@@ -110,7 +156,7 @@ fn parameter(options: &mut Options, name: &str, value: &str) -> Result<()> {
             let name = if plain { format!("{name:?}") } else { "of that name".to_owned() };
             return Err(invalid(format!(
                 "there is no parameter {name}; there are prefix, foreign, db, driver, connect_timeout_ms, \
-                 command_timeout_ms, deadline_ms, ca_file, cert_file and key_file"
+                 command_timeout_ms, deadline_ms, ca_file, cert_file, key_file, sentinel_user and sentinel_password"
             )));
         }
     }
@@ -123,23 +169,18 @@ fn file(name: &str, path: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// The URL parser wants a host after credentials, which a socket has none of: `redis+unix://:password@/path`.
-fn with_host(text: &str) -> Cow<'_, str> {
-    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.split_once('/')?))) {
-        Some((scheme, (credentials, path)))
-            if scheme.eq_ignore_ascii_case("redis+unix") && credentials.ends_with('@') =>
-        {
-            Cow::Owned(format!("{scheme}://{credentials}localhost/{path}"))
-        }
-        _ => Cow::Borrowed(text),
+/// The URL with one host at the most, and the hosts. The URL parser knows no list of them, and wants one after credentials, which
+/// a socket has none of: `redis+unix://:password@/path`.
+fn apart(text: &str) -> (Cow<'_, str>, Vec<String>) {
+    let Some((scheme, rest)) = text.split_once("://") else { return (Cow::Borrowed(text), Vec::new()) };
+    let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
+    let (credentials, hosts) = authority.split_at(authority.rfind('@').map_or(0, |at| at + 1));
+    if scheme.eq_ignore_ascii_case("redis+unix") {
+        let host = if hosts.is_empty() && !credentials.is_empty() { "localhost" } else { hosts };
+        return (Cow::Owned(format!("{scheme}://{credentials}{host}{path}")), Vec::new());
     }
-}
-
-fn tcp(url: &Url) -> Result<Address> {
-    let host = url.host_str().filter(|host| !host.is_empty()).unwrap_or("localhost");
-    // A URL brackets an IPv6 address, a socket does not.
-    let host = host.trim_start_matches('[').trim_end_matches(']').to_owned();
-    Ok(Address::Tcp { host, port: url.port().unwrap_or(6379) })
+    let named = hosts.split(',').filter(|_| !hosts.is_empty()).map(str::to_owned).collect();
+    (Cow::Owned(format!("{scheme}://{credentials}localhost{path}")), named)
 }
 
 fn unix(url: &Url) -> Result<Address> {
@@ -177,30 +218,73 @@ fn decode(text: &str) -> Result<String> {
 mod tests {
     use super::*;
 
+    fn at(options: &Options) -> Address {
+        match &options.place {
+            Place::At(address) => address.clone(),
+            place => panic!("{place:?}"),
+        }
+    }
+
+    #[test]
+    fn reads_several_servers() {
+        let options = parse(
+            "rediss+sentinel://app:p%40ss@a:1,[::1],c/the%20one/3?sentinel_user=w&sentinel_password=s%40cret",
+        )
+        .unwrap();
+        let Place::Sentinel { sentinels, master, login } = &options.place else { panic!("{options:?}") };
+        let named: Vec<String> = sentinels.iter().map(ToString::to_string).collect();
+        assert_eq!((named.join(" ").as_str(), master.as_str()), ("a:1 ::1:26379 c:26379", "the one"));
+        assert_eq!(login.password.as_ref().map(Secret::reveal), Some("s@cret"));
+        assert_eq!(options.login.password.as_ref().map(Secret::reveal), Some("p@ss"));
+        assert_eq!((options.db, options.secure), (3, true));
+        let shown = format!("{options:?}");
+        assert!(!shown.contains("p@ss") && !shown.contains("s@cret"), "{shown}");
+
+        let options = parse("redis+cluster://a,b:2?prefix={ff}:").unwrap();
+        let Place::Cluster { nodes } = &options.place else { panic!("{options:?}") };
+        assert_eq!(nodes.iter().map(ToString::to_string).collect::<Vec<_>>(), ["a:6379", "b:2"]);
+        for text in [
+            "redis+sentinel://secret:1",
+            "redis+sentinel:///secret",
+            "redis+sentinel://h/m?sentinel_user=secret",
+            "redis+cluster://",
+            "redis+cluster://secret,,b",
+            "redis+cluster://a:secret,b",
+            "redis+cluster://app:1/secret@h",
+            "redis+cluster://h/secret",
+            "redis://secret,b",
+            "redis://h?sentinel_password=secret",
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Invalid, "{text}");
+            assert!(!format!("{error:?}").contains("secret"), "{text}: {error:?}");
+        }
+    }
+
     #[test]
     fn reads_every_part() {
         let options =
             parse("redis://app:p%40ss@[::1]:7000/3?prefix=ff:&foreign=index&deadline_ms=500").unwrap();
-        assert_eq!(options.address, Address::Tcp { host: "::1".into(), port: 7000 });
+        assert_eq!(at(&options), Address::Tcp { host: "::1".into(), port: 7000 });
         assert_eq!((options.db, options.prefix.as_str()), (3, "ff:"));
         assert_eq!(options.login.password.as_ref().map(Secret::reveal), Some("p@ss"));
         assert_eq!((options.foreign, options.deadline), (Foreign::Index, Duration::from_millis(500)));
         assert!(!format!("{options:?}").contains("p@ss"));
 
         let options = parse("redis+unix:///run/my%20redis.sock?db=2").unwrap();
-        assert_eq!((options.address, options.db), (Address::Unix("/run/my redis.sock".into()), 2));
+        assert_eq!((at(&options), options.db), (Address::Unix("/run/my redis.sock".into()), 2));
         for text in [
             "redis+unix://app:p%40ss@/run/s",
             "redis+unix://app:p%40ss@localhost/run/s?prefix=",
             "redis+unix:///run/s",
         ] {
             let options = parse(text).unwrap();
-            assert_eq!(options.address, Address::Unix("/run/s".into()), "{text}");
+            assert_eq!(at(&options), Address::Unix("/run/s".into()), "{text}");
             let password = options.login.password.as_ref().map(Secret::reveal);
             assert_eq!(password, text.contains("app").then_some("p@ss"), "{text}");
         }
         let options = parse("rediss://cache.example").unwrap();
-        assert_eq!(options.address, Address::Tcp { host: "cache.example".into(), port: 6379 });
+        assert_eq!(at(&options), Address::Tcp { host: "cache.example".into(), port: 6379 });
         assert!(options.secure);
     }
 

@@ -19,9 +19,10 @@ use async_trait::async_trait;
 use flags_core::Result;
 use tokio::sync::mpsc;
 
+use crate::address::Address;
 use crate::error::{Cause, Failure};
 use crate::net::tls::Tls;
-use crate::options::{Address, Driver, Login};
+use crate::options::{Driver, Login};
 use crate::reply::{Command, Reply};
 
 /// What a connection is made to.

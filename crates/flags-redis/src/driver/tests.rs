@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
 
 use super::{Follow, Link, Push, Target, dialer};
-use crate::options::{Address, Driver, Login};
+use crate::address::Address;
+use crate::options::{Driver, Login};
 use crate::reply::{Command, Reply};
 
 const PATIENCE: Duration = Duration::from_secs(30);

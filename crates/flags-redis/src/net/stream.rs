@@ -11,8 +11,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::ServerName;
 
 use super::KEEPALIVE;
+use crate::address::Address;
 use crate::driver::Target;
-use crate::options::Address;
 
 pub(crate) trait Stream: AsyncRead + AsyncWrite + Send {}
 impl<S: AsyncRead + AsyncWrite + Send> Stream for S {}

@@ -8,6 +8,7 @@ use flags_core::{ErrorKind, FlagId, Key, Kind, Result};
 use futures_util::future::BoxFuture;
 
 use super::RedisStorage;
+use super::cursor::Cursor;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, member};
 use crate::options::Foreign;
@@ -99,7 +100,7 @@ impl RedisStorage {
         };
         let overrides = cascades.iter().filter_map(|cascade| cascade.sets.first());
         let indexed = overrides.flat_map(|(_, members)| members.iter().cloned()).collect();
-        let mut cursor = Some(b"0".to_vec());
+        let mut cursor = Some(Cursor::default());
         while let Some(at) = cursor {
             let (next, keys) = self.scan_overrides(only, at).await?;
             cursor = next;

@@ -22,6 +22,8 @@ const ROUNDS: usize = 16;
 enum Answer {
     Done(Vec<Effect>),
     Needs(Vec<Need>),
+    /// The first write was refused, and nothing was written.
+    Refused(ServerError),
 }
 
 impl RedisStorage {
@@ -42,9 +44,10 @@ impl RedisStorage {
     ) -> Result<Vec<Effect>> {
         self.ask_of_unadopted().await?;
         let mut learned = Learned::new(ops, &self.known, self.descriptor.limits());
-        for _ in 0..ROUNDS {
+        let mut rounds = 0;
+        while rounds < ROUNDS {
             let plan = Plan::new(ops, values, &learned, &self.keyspace);
-            let reply = COMMIT
+            let (reply, link) = COMMIT
                 .run(&self.connection, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
@@ -53,7 +56,13 @@ impl RedisStorage {
                     self.remember(ops, &learned);
                     return Ok(effects);
                 }
-                Answer::Needs(needs) => self.learn(&mut learned, needs, ops, handed).await?,
+                Answer::Needs(needs) => {
+                    rounds += 1;
+                    self.learn(&mut learned, needs, ops, handed).await?;
+                }
+                // A replica, that was the master before: the commit did not run, and the master is another one.
+                Answer::Refused(error) if self.connection.gives_way(link, &error).await => {}
+                Answer::Refused(error) => return Err(from_useless(error.into())),
             }
         }
         Err(Error::new(
@@ -133,7 +142,7 @@ fn answer(reply: Reply, ops: &[Prepared], plan: &Plan, learned: &Learned) -> Res
             );
             Err(Error::new(ErrorKind::Denied, reason))
         }
-        "refused" => Err(from_script(refused(next())?.into())),
+        "refused" => Ok(Answer::Refused(within(refused(next())?))),
         "torn" => {
             let reason = "the server refused the rest of the commit after its first write, and part of it is applied; \
                           see the cause, then read back";
@@ -219,16 +228,18 @@ fn wrong_type(position: i64, ops: &[Prepared], plan: &Plan) -> Error {
 /// An error of a script arrives in the words of the script: before its first write, since that is where errors can be.
 fn from_script(useless: Useless) -> Error {
     match useless {
-        // Redis before 7 wraps the error of a command: "ERR Error running script (call to f_...): @user_script:8: -OOM command ...".
-        Useless::Server(error) if error.code == "ERR" => {
-            let inner = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "WRONGTYPE", "NOPERM"]
-                .into_iter()
-                .find(|code| error.message.contains(&format!("-{code} ")));
-            let code = inner.unwrap_or("ERR");
-            from_useless(ServerError::new(code, &error.message).into())
-        }
-        Useless::Server(error) => from_useless(error.into()),
+        Useless::Server(error) => from_useless(within(error).into()),
         shape @ Useless::Shape(_) => malformed(shape),
+    }
+}
+
+/// Redis before 7 wraps the error of a command: "ERR Error running script (call to f_...): @user_script:8: -OOM command ...".
+fn within(error: ServerError) -> ServerError {
+    let codes = ["READONLY", "OOM", "MISCONF", "NOREPLICAS", "WRONGTYPE", "NOPERM"];
+    let inner = codes.into_iter().find(|code| error.message.contains(&format!("-{code} ")));
+    match inner {
+        Some(code) if error.code == "ERR" => ServerError::new(code, &error.message),
+        _ => error,
     }
 }
 

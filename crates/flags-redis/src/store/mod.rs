@@ -2,6 +2,7 @@
 
 mod cascade;
 mod commit;
+mod cursor;
 mod get;
 mod health;
 mod inspect;
@@ -20,7 +21,7 @@ use async_trait::async_trait;
 use flags_core::storage::{Batch, BoxStream, Change, Descriptor, Effect, Health, Query, Stored};
 use flags_core::{Error, Key, Result, Storage};
 
-use crate::connection::{Access, Connection};
+use crate::connection::{Access, Answer, Connection};
 use crate::deadline::within;
 use crate::error::{Intent, from_failure};
 use crate::keyspace::Keyspace;
@@ -91,10 +92,11 @@ impl RedisStorage {
 
     /// Sends commands that change nothing, as one write.
     async fn read(&self, commands: &[Command]) -> Result<Vec<Reply>> {
-        self.connection
-            .send(commands, Access::Read)
-            .await
-            .map_err(|failure| from_failure(failure, Intent::Read))
+        Ok(self.asked(commands, Access::Read).await?.replies)
+    }
+
+    async fn asked(&self, commands: &[Command], access: Access<'_>) -> Result<Answer> {
+        self.connection.send(commands, access).await.map_err(|failure| from_failure(failure, Intent::Read))
     }
 }
 

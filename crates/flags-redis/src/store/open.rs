@@ -19,7 +19,7 @@ use crate::script::{COMMIT, PROBE};
 impl RedisStorage {
     pub(crate) async fn open_with(options: Options, keyspace: Keyspace) -> Result<Self> {
         let store = Self {
-            connection: Connection::new(&options)?,
+            connection: Connection::new(&options, keyspace.hash_tag())?,
             keyspace,
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,

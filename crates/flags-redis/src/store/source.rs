@@ -7,6 +7,7 @@ use flags_core::{Alias, FlagId, Key, Kind, Record, Result, Timestamp};
 use futures_util::future::BoxFuture;
 
 use super::RedisStorage;
+use super::cursor::Cursor;
 use super::get::now;
 use super::list::Listing;
 use crate::deadline;
@@ -26,9 +27,9 @@ pub(super) enum Source {
     /// An index with its records, by `SORT ... GET`: one round trip.
     Sorted { index: String, kind: Kind },
     /// An index by cursor, for one that is large or where `SORT` is refused.
-    Paged { index: String, kind: Kind, cursor: Vec<u8> },
+    Paged { index: String, kind: Kind, cursor: Cursor },
     /// The overrides in the keyspace, for those that are in no index.
-    Scanned { owner: Option<FlagId>, cursor: Vec<u8> },
+    Scanned { owner: Option<FlagId>, cursor: Cursor },
     /// The phases of every flag, for those that are in no common index.
     PhasesOfFlags,
     /// The record that the alias hash names, else every record of that kind.
@@ -58,7 +59,7 @@ impl Page {
 
 impl Source {
     pub(super) fn scan(owner: Option<FlagId>) -> Self {
-        Self::Scanned { owner, cursor: b"0".to_vec() }
+        Self::Scanned { owner, cursor: Cursor::default() }
     }
 
     /// Boxed, since some sources are read by listing others.
@@ -88,7 +89,7 @@ impl Source {
 }
 
 async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page> {
-    let from_start = |index| Source::Paged { index, kind, cursor: b"0".to_vec() };
+    let from_start = |index| Source::Paged { index, kind, cursor: Cursor::default() };
     if store.sort_refused.load(Ordering::Relaxed) {
         return Ok(Page::then(vec![from_start(index)]));
     }
@@ -127,16 +128,15 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     Ok(Page { records, now, then: if more { vec![from_start(index)] } else { Vec::new() } })
 }
 
-async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Vec<u8>) -> Result<Page> {
+async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Cursor) -> Result<Page> {
     let command = if kind == Kind::Override { "ZSCAN" } else { "SSCAN" };
-    let command = Command::new(command).arg(index.as_str()).arg(cursor).arg("COUNT").arg(PAGE.to_string());
-    let (cursor, items) = one(store.read(&[command]).await?).cursor().map_err(from_useless)?;
+    let command =
+        Command::new(command).arg(index.as_str()).arg(cursor.at()).arg("COUNT").arg(PAGE.to_string());
+    let (cursor, items) = cursor.read(store, &[command]).await?;
     // ZSCAN gives each member with its score.
     let step = if kind == Kind::Override { 2 } else { 1 };
     let mut then = by_name(kind, items.into_iter().step_by(step))?;
-    if cursor != b"0" {
-        then.push(Source::Paged { index, kind, cursor });
-    }
+    then.extend(cursor.map(|cursor| Source::Paged { index, kind, cursor }));
     Ok(Page::then(then))
 }
 
@@ -208,22 +208,27 @@ impl RedisStorage {
     pub(super) async fn scan_overrides(
         &self,
         owner: Option<FlagId>,
-        cursor: Vec<u8>,
-    ) -> Result<(Option<Vec<u8>>, Vec<Key>)> {
+        cursor: Cursor,
+    ) -> Result<(Option<Cursor>, Vec<Key>)> {
         let command = Command::new("SCAN")
-            .arg(cursor)
+            .arg(cursor.at())
             .arg("MATCH")
             .arg(self.keyspace.override_pattern(owner))
             .args(["COUNT", SCANNED]);
         // However many keys there are, each page has the deadline to itself.
         deadline::put_off(true);
-        let (cursor, items) = one(self.read(&[command]).await?).cursor().map_err(from_useless)?;
+        let mut commands = vec![command];
+        if self.connection.is_cluster() {
+            // SCAN has no key that a node could say is elsewhere. A key that does not exist is: as soon as keys begin to move.
+            commands.push(Command::new("GET").arg(self.keyspace.scratch("scan")));
+        }
+        let (cursor, items) = cursor.read(self, &commands).await?;
         let mut keys = Vec::with_capacity(items.len());
         for item in items {
             // What does not parse belongs to another store whose prefix begins with ours.
             keys.extend(self.keyspace.parse_override(&item.bytes().map_err(from_useless)?));
         }
-        Ok(((cursor != b"0").then_some(cursor), keys))
+        Ok((cursor, keys))
     }
 }
 

@@ -22,9 +22,10 @@ use futures_util::poll;
 
 use super::pulse::{Owned, Pulse};
 use super::{Dialer, Follow, Link, Target};
+use crate::address::Address;
 use crate::error::{Cause, Failure};
 use crate::net::KEEPALIVE;
-use crate::options::{Address, Secret};
+use crate::options::Secret;
 use crate::reply::{Command, Reply};
 use queue::Queue;
 

@@ -1,0 +1,43 @@
+//! [`Cursor`]: how far a scan has come.
+
+use flags_core::Result;
+
+use super::RedisStorage;
+use crate::connection::Access;
+use crate::error::from_useless;
+use crate::reply::{Command, Reply};
+
+/// A place in a scan of keys or members. It means something to the server that gave it only: another one, or the same after a
+/// restart, would leave out some. So a scan whose connection is gone begins again, and shows some twice.
+#[derive(Debug, Clone)]
+pub(super) struct Cursor {
+    at: Vec<u8>,
+    /// The connection that it came from; none at the beginning.
+    link: Option<u64>,
+}
+
+impl Default for Cursor {
+    fn default() -> Self {
+        Self { at: b"0".to_vec(), link: None }
+    }
+}
+
+impl Cursor {
+    pub(super) fn at(&self) -> &[u8] {
+        &self.at
+    }
+
+    /// Sends the commands, the first of which goes on from here. Answers where to go on, if there is more, and what was found.
+    pub(super) async fn read(
+        &self,
+        store: &RedisStorage,
+        commands: &[Command],
+    ) -> Result<(Option<Self>, Vec<Reply>)> {
+        let answer = store.asked(commands, Access::Cursor(self.link)).await?;
+        let Some(reply) = answer.replies.into_iter().next() else {
+            return Ok((Some(Self::default()), Vec::new()));
+        };
+        let (at, items) = reply.cursor().map_err(from_useless)?;
+        Ok(((at != b"0").then_some(Self { at, link: Some(answer.link) }), items))
+    }
+}

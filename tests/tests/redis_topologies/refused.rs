@@ -1,0 +1,74 @@
+//! What cannot be, and what is said of it.
+
+use anyhow::Result;
+use flags_core::{ErrorKind, Storage as _};
+use flags_redis::{RedisBuilder, RedisStorage};
+use flags_tests::cluster::Cluster;
+use flags_tests::sentinel::{MASTER, Sentinels};
+use flags_tests::server::{Server, patient};
+
+use crate::common::{DRIVERS, PREFIX, alone, builder};
+
+#[tokio::test]
+async fn a_cluster_wants_a_hash_tag_and_no_number() -> Result<()> {
+    for driver in DRIVERS {
+        // Nobody is asked.
+        let open = |url: &str| Ok::<_, flags_core::Error>(RedisStorage::builder(url)?.driver(driver).open());
+        for prefix in ["", "prefix=ff:", "prefix={ff"] {
+            let error = open(&format!("redis+cluster://127.0.0.1:1?{prefix}"))?.await.unwrap_err();
+            assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("prefix")), "{prefix}");
+            assert!(error.to_string().contains("{feature_flags}:"), "{error}");
+        }
+        let error = open("redis+cluster://127.0.0.1:1?prefix={ff}:&db=1")?.await.unwrap_err();
+        assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some("db")));
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_cluster_and_a_server_alone_are_told_apart() -> Result<()> {
+    let _alone = alone().await;
+    let (cluster, server) = (Cluster::start(2, 0).await?, Server::start(&[])?);
+    for driver in DRIVERS {
+        // The default prefix, whose keys are on both nodes.
+        let error = patient(&cluster.urls()[0])?.driver(driver).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        assert!(error.to_string().contains("redis+cluster://"), "{error}");
+        let url = server.url().replace("redis://", "redis+cluster://");
+        let error = builder(&url, driver)?.open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
+        assert!(error.to_string().contains("redis://"), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn builders_do_what_urls_do() -> Result<()> {
+    let _alone = alone().await;
+    let (cluster, group) = (Cluster::start(2, 0).await?, Sentinels::start(0).await?);
+    let hosts = |url: &str| -> Vec<String> {
+        let hosts = url.split("://").nth(1).and_then(|rest| rest.split('/').next()).unwrap_or_default();
+        hosts.split(',').map(str::to_owned).collect()
+    };
+    for driver in DRIVERS {
+        let one = group.server(0);
+        for builder in [
+            RedisBuilder::cluster(hosts(&cluster.url()))?,
+            RedisBuilder::sentinel(hosts(&group.url()), MASTER)?.database(2),
+            RedisBuilder::server(format!("127.0.0.1:{}", one.port()))?.database(2),
+            RedisBuilder::socket(one.socket()).database(2),
+        ] {
+            let shown = format!("{:?}", builder.clone().sentinel_credentials(None, "s3cret"));
+            assert!(!shown.contains("s3cret"), "{shown}");
+            let limit = std::time::Duration::from_secs(10);
+            let builder = builder.connect_timeout(limit).command_timeout(limit).deadline(limit);
+            let store = builder.driver(driver).prefix(PREFIX).open().await?;
+            assert!(store.health().await?.warnings.iter().all(|warning| !warning.contains("replica")));
+        }
+        let nobody = RedisBuilder::sentinel(hosts(&group.url()), "nobody")?.driver(driver);
+        let error = nobody.deadline(std::time::Duration::from_secs(1)).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(format!("{error:?}").contains("nobody"), "{error:?}");
+    }
+    Ok(())
+}
