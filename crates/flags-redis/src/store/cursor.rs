@@ -5,7 +5,7 @@ use flags_core::Result;
 use super::RedisStorage;
 use crate::connection::Access;
 use crate::error::from_useless;
-use crate::reply::{Command, Reply};
+use crate::reply::{Command, Reply, Useless};
 
 /// A place in a scan of keys or members. It means something to the server that gave it only: another one, or the same after a
 /// restart, would leave out some. So a scan whose connection is gone begins again, and shows some twice.
@@ -33,11 +33,20 @@ impl Cursor {
         store: &RedisStorage,
         commands: &[Command],
     ) -> Result<(Option<Self>, Vec<Reply>)> {
+        self.try_read(store, commands).await?.map_err(from_useless)
+    }
+
+    /// [`read`](Self::read), where the server's error is an answer.
+    pub(super) async fn try_read(
+        &self,
+        store: &RedisStorage,
+        commands: &[Command],
+    ) -> Result<Result<(Option<Self>, Vec<Reply>), Useless>> {
         let answer = store.asked(commands, Access::Cursor(self.link)).await?;
         let Some(reply) = answer.replies.into_iter().next() else {
-            return Ok((Some(Self::default()), Vec::new()));
+            return Ok(Ok((Some(Self::default()), Vec::new())));
         };
-        let (at, items) = reply.cursor().map_err(from_useless)?;
-        Ok(((at != b"0").then_some(Self { at, link: Some(answer.link) }), items))
+        let page = reply.cursor();
+        Ok(page.map(|(at, items)| ((at != b"0").then_some(Self { at, link: Some(answer.link) }), items)))
     }
 }

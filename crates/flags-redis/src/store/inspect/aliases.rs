@@ -4,6 +4,7 @@ use flags_core::storage::Flaw;
 use flags_core::{Kind, Record, Result};
 
 use super::super::RedisStorage;
+use super::super::cursor::Cursor;
 use super::super::source::one;
 use super::mend::Mending;
 use super::{Found, Page, Step, scanned};
@@ -11,9 +12,9 @@ use crate::error::from_useless;
 use crate::keyspace::{Keyspace, alias_field};
 use crate::reply::Command;
 
-pub(super) async fn page(store: &RedisStorage, kind: Kind, cursor: Vec<u8>) -> Result<Page> {
+pub(super) async fn page(store: &RedisStorage, kind: Kind, cursor: Cursor) -> Result<Page> {
     let hash = store.keyspace.aliases(kind);
-    let Some((cursor, items)) = scanned(store, "HSCAN", &hash, cursor).await? else {
+    let Some((cursor, items)) = scanned(store, "HSCAN", &hash, &cursor).await? else {
         return Ok(Page { found: vec![Found::by_hand(Flaw::WrongType, hash, None)], then: Vec::new() });
     };
     let mut page = Page::default();

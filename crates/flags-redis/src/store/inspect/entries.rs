@@ -4,6 +4,7 @@ use flags_core::storage::Flaw;
 use flags_core::{FlagId, Key, Kind, Record, Result, Timestamp};
 
 use super::super::RedisStorage;
+use super::super::cursor::Cursor;
 use super::super::get::now;
 use super::super::source::one;
 use super::mend::Mending;
@@ -16,7 +17,7 @@ pub(super) async fn page(
     store: &RedisStorage,
     kind: Kind,
     owner: Option<FlagId>,
-    cursor: Vec<u8>,
+    cursor: Cursor,
 ) -> Result<Page> {
     let sorted = kind == Kind::Override;
     let index = match owner {
@@ -24,7 +25,7 @@ pub(super) async fn page(
         None => store.keyspace.all(kind),
     };
     let Some((cursor, items)) =
-        scanned(store, if sorted { "ZSCAN" } else { "SSCAN" }, &index, cursor).await?
+        scanned(store, if sorted { "ZSCAN" } else { "SSCAN" }, &index, &cursor).await?
     else {
         return Ok(Page { found: vec![Found::by_hand(Flaw::WrongType, index, None)], then: Vec::new() });
     };

@@ -75,7 +75,7 @@ impl RedisStorage {
         let run = async {
             let reply =
                 MEND.run(&self.connection, &mending.keys, &mending.args(), Access::Write(&handed)).await;
-            let reply = reply.map_err(|failure| from_failure(failure, Intent::Write))?;
+            let (reply, _) = reply.map_err(|failure| from_failure(failure, Intent::Write))?;
             Ok(reply.int().map_err(from_useless)? == 1)
         };
         within(self.deadline, &handed, run).await

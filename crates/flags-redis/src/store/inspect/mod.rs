@@ -15,23 +15,23 @@ use flags_core::{Error, ErrorKind, FlagId, Key, Kind, Result};
 use futures_util::stream::{self, StreamExt as _};
 
 use super::RedisStorage;
+use super::cursor::Cursor;
 use crate::error::from_useless;
 use crate::reply::{Command, Reply, Useless};
 use mend::Mending;
 
 /// How many members or keys one page asks for.
 const PAGE: &str = "500";
-const START: &[u8] = b"0";
 
 /// A place to look at, and how far it was read.
 #[derive(Debug, Clone)]
 enum Step {
     /// The entries of an index: of all records of a kind, or of those of one flag.
-    Entries { kind: Kind, owner: Option<FlagId>, cursor: Vec<u8> },
+    Entries { kind: Kind, owner: Option<FlagId>, cursor: Cursor },
     /// The hash from aliases to records.
-    Aliases { kind: Kind, cursor: Vec<u8> },
+    Aliases { kind: Kind, cursor: Cursor },
     /// Everything under the prefix.
-    Values { cursor: Vec<u8> },
+    Values { cursor: Cursor },
 }
 
 struct Inspection<'a> {
@@ -85,8 +85,9 @@ impl RedisStorage {
 impl<'a> Inspection<'a> {
     fn new(store: &'a RedisStorage, mends: bool) -> Self {
         let entries = Kind::ALL.into_iter().map(|kind| Step::entries(kind, None));
-        let aliases = [Kind::Flag, Kind::Segment].map(|kind| Step::Aliases { kind, cursor: START.to_vec() });
-        let steps = entries.chain(aliases).chain([Step::Values { cursor: START.to_vec() }]).collect();
+        let aliases =
+            [Kind::Flag, Kind::Segment].map(|kind| Step::Aliases { kind, cursor: Cursor::default() });
+        let steps = entries.chain(aliases).chain([Step::Values { cursor: Cursor::default() }]).collect();
         Self { store, mends, steps, ready: VecDeque::new(), seen: HashSet::new() }
     }
 
@@ -134,7 +135,7 @@ impl<'a> Inspection<'a> {
 
 impl Step {
     fn entries(kind: Kind, owner: Option<FlagId>) -> Self {
-        Self::Entries { kind, owner, cursor: START.to_vec() }
+        Self::Entries { kind, owner, cursor: Cursor::default() }
     }
 }
 
@@ -154,15 +155,14 @@ async fn scanned(
     store: &RedisStorage,
     command: &str,
     key: &str,
-    cursor: Vec<u8>,
-) -> Result<Option<(Option<Vec<u8>>, Vec<Vec<u8>>)>> {
-    let command = Command::new(command).arg(key).arg(cursor).args(["COUNT", PAGE]);
-    let reply = super::source::one(store.read(&[command]).await?);
-    match reply.cursor() {
+    cursor: &Cursor,
+) -> Result<Option<(Option<Cursor>, Vec<Vec<u8>>)>> {
+    let command = Command::new(command).arg(key).arg(cursor.at()).args(["COUNT", PAGE]);
+    match cursor.try_read(store, &[command]).await? {
         Ok((cursor, items)) => {
             let items =
                 items.into_iter().map(Reply::bytes).collect::<Result<_, _>>().map_err(from_useless)?;
-            Ok(Some(((cursor != START).then_some(cursor), items)))
+            Ok(Some((cursor, items)))
         }
         Err(Useless::Server(error)) if error.code == "WRONGTYPE" => Ok(None),
         Err(other) => Err(from_useless(other)),

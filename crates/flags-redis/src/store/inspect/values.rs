@@ -4,19 +4,19 @@ use flags_core::storage::Flaw;
 use flags_core::{Key, Kind, Record, Result, Timestamp};
 
 use super::super::RedisStorage;
+use super::super::cursor::Cursor;
 use super::super::get::now;
 use super::super::plan::last_millisecond;
 use super::super::source::one;
 use super::mend::{Mending, redis_key};
-use super::{Found, PAGE, Page, START, Step};
+use super::{Found, PAGE, Page, Step};
 use crate::error::{from_server, from_useless};
 use crate::keyspace::{Keyspace, Place, alias_field, member};
 use crate::reply::{Command, Reply};
 
-pub(super) async fn page(store: &RedisStorage, cursor: Vec<u8>) -> Result<Page> {
-    let scan = Command::new("SCAN").arg(cursor).arg("MATCH").arg(store.keyspace.pattern());
-    let (cursor, items) =
-        one(store.read(&[scan.args(["COUNT", PAGE])]).await?).cursor().map_err(from_useless)?;
+pub(super) async fn page(store: &RedisStorage, cursor: Cursor) -> Result<Page> {
+    let scan = Command::new("SCAN").arg(cursor.at()).arg("MATCH").arg(store.keyspace.pattern());
+    let (cursor, items) = cursor.read(store, &[scan.args(["COUNT", PAGE])]).await?;
     let (mut page, mut keys) = (Page::default(), Vec::new());
     for item in items {
         // What is neither belongs to another store whose prefix begins with ours.
@@ -26,9 +26,7 @@ pub(super) async fn page(store: &RedisStorage, cursor: Vec<u8>) -> Result<Page> 
             None => {}
         }
     }
-    if cursor != START {
-        page.then.push(Step::Values { cursor });
-    }
+    page.then.extend(cursor.map(|cursor| Step::Values { cursor }));
     if keys.is_empty() {
         return Ok(page);
     }
