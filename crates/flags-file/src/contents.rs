@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flags_core::storage::{Action, Batch, Effect, Limits, Prepared, Revision};
-use flags_core::{Alias, Key, Record, Result, Timestamp};
+use flags_core::{Key, Kind, Record, Result, Timestamp};
 use flags_memory::{Entry, State};
 use rpds::RedBlackTreeMapSync;
 use sha1::{Digest, Sha1};
 
-use crate::document::{Broken, Position, read, record_text, render};
+use crate::document::{Broken, Element, Position, key_of, read, record_text, render};
 
 /// How many of the records that need a look are named to an operator.
 const MOST_NOTES: usize = 10;
@@ -23,6 +23,8 @@ pub(crate) struct Contents {
     extra: Arc<BTreeMap<String, Arc<str>>>,
     /// The length of all texts together, in bytes.
     size: usize,
+    /// Whether two records claim one alias.
+    has_twins: bool,
     /// What an operator should look at, as it was when the file was last read.
     pub(crate) notes: Arc<[String]>,
 }
@@ -72,42 +74,74 @@ fn revision(text: &str) -> Revision {
 impl Contents {
     /// Reads the file's bytes. What did not change since `before` is taken over from it, unparsed.
     pub(crate) fn parse(bytes: &[u8], before: &Self) -> Result<Self, Broken> {
-        let known: HashMap<&str, &Key> = before.texts.iter().map(|(key, text)| (&**text, key)).collect();
-        let elements = read(bytes, |text| known.get(text).map(|key| (*key).clone()))?;
+        // The records come in the order of before, by and large, and most of them are the same.
+        let mut expected = before.texts.iter().peekable();
+        let elements = read(bytes, |kind, text| {
+            if let Some((key, _)) = expected.next_if(|(key, same)| key.kind() == kind && &***same == text) {
+                return Some(key.clone());
+            }
+            let key = key_of(kind, text)?;
+            while expected.next_if(|(before, _)| **before <= key).is_some() {}
+            Some(key)
+        })?;
+        let mut records = elements.records;
+        records.sort_by(|a, b| a.key.cmp(&b.key));
         let whole = std::str::from_utf8(bytes).unwrap_or_default();
         let mut read = Self { extra: Arc::new(elements.extra), ..Self::default() };
-        let mut state = State::default();
+        let mut changed: HashMap<Key, Entry> = HashMap::new();
         let mut notes = Notes::default();
-        let mut records = elements.records;
-        // Whichever of two records that claim one alias comes first has it, in every process.
-        records.sort_by(|a, b| a.key.cmp(&b.key));
-        for element in records {
-            let (key, text) = (element.key, element.text);
-            let kept = before.texts.get(&key).filter(|kept| &***kept == text);
-            let (entry, text) = match kept.and_then(|kept| Some((before.state.by_key(&key)?, kept))) {
-                Some((entry, kept)) => (entry.clone(), Arc::clone(kept)),
-                None => (Entry::from_bytes(&key, text.as_bytes(), revision(text)), Arc::from(text)),
-            };
-            let place = || Position::of(whole, element.text);
-            match entry.record().map(Record::alias) {
-                None => notes.add(|| {
-                    let why = entry.read(&key).err().map(|error| reason(&error)).unwrap_or_default();
-                    format!("{key}, at {}, cannot be read: {why}", place())
-                }),
-                Some(Some(alias)) => {
-                    if let Some(holder) = state.key_of(&alias) {
-                        notes.add(|| taken(&key, place(), &alias, holder));
-                    }
+        for Element { key, text: element } in &records {
+            let kept = before.texts.get(key).filter(|kept| &***kept == *element);
+            let (entry, text) = match kept.and_then(|kept| Some((before.state.by_key(key)?, kept))) {
+                Some((entry, kept)) => (entry, Arc::clone(kept)),
+                None => {
+                    let entry = Entry::from_bytes(key, element.as_bytes(), revision(element));
+                    (&*changed.entry(key.clone()).or_insert(entry), Arc::from(*element))
                 }
-                Some(None) => {}
+            };
+            if entry.record().is_none() {
+                notes.add(|| {
+                    let why = entry.read(key).err().map(|error| reason(&error)).unwrap_or_default();
+                    format!("{key}, at {}, cannot be read: {why}", Position::of(whole, element))
+                });
             }
             read.size += text.len() + 8;
             read.texts.insert_mut(key.clone(), text);
-            state.insert(&key, entry);
+        }
+        let (state, twins) = before.followed_by(&read, &changed);
+        for (key, holder) in &twins {
+            let place = records.iter().find(|element| element.key == *key);
+            let place = place.map(|element| Position::of(whole, element.text));
+            notes.add(|| twin(key, place, holder));
         }
         read.state = Arc::new(state);
+        read.has_twins = !twins.is_empty();
         read.notes = notes.into();
         Ok(read)
+    }
+
+    /// The state of `next`, of which `changed` are the records that this one does not have, and the records whose alias another
+    /// one has, with that other.
+    fn followed_by(&self, next: &Self, changed: &HashMap<Key, Entry>) -> (State, Vec<(Key, Key)>) {
+        let mut twins = Vec::new();
+        if !self.has_twins {
+            let mut state = State::clone(&self.state);
+            let gone = self.texts.keys().filter(|key| !next.texts.contains_key(key));
+            gone.chain(changed.keys()).for_each(|key| state.remove(key));
+            changed.iter().for_each(|(key, entry)| add(&mut state, key, entry, &mut twins));
+            if twins.is_empty() {
+                return (state, twins);
+            }
+            twins.clear();
+        }
+        // Whichever of two records that claim one alias comes first has it, in every process, whatever that met before.
+        let mut state = State::default();
+        for key in next.texts.keys() {
+            if let Some(entry) = changed.get(key).or_else(|| self.state.by_key(key)) {
+                add(&mut state, key, entry, &mut twins);
+            }
+        }
+        (state, twins)
     }
 
     /// The document that holds it.
@@ -173,8 +207,19 @@ fn is_put(ops: &[Prepared], key: &Key, stored: Option<&Record>) -> bool {
     })
 }
 
-fn taken(key: &Key, place: Position, alias: &Alias, holder: &Key) -> String {
-    format!("{key}, at {place}, has the {alias} of {holder}; give it one of its own")
+/// Adds a record, and notes whether another has its alias.
+fn add(state: &mut State, key: &Key, entry: &Entry, twins: &mut Vec<(Key, Key)>) {
+    let alias = entry.record().and_then(Record::alias);
+    if let Some(holder) = alias.and_then(|alias| state.key_of(&alias)) {
+        twins.push((key.clone(), holder.clone()));
+    }
+    state.insert(key, entry.clone());
+}
+
+fn twin(key: &Key, place: Option<Position>, holder: &Key) -> String {
+    let what = if key.kind() == Kind::Flag { "id" } else { "name" };
+    let place = place.map_or_else(String::new, |place| format!(", at {place},"));
+    format!("{key}{place} has the {what} of {holder}; give it one of its own")
 }
 
 /// The reason of an error, with its cause.

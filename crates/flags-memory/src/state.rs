@@ -103,7 +103,7 @@ impl State {
     }
 
     /// Removes the record and its index entries, and nothing that it owns.
-    pub(crate) fn remove(&mut self, key: &Key) {
+    pub fn remove(&mut self, key: &Key) {
         let Some(entry) = self.by_key(key).cloned() else {
             return;
         };

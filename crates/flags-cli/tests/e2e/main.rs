@@ -5,6 +5,7 @@
 
 mod cli;
 mod eval;
+mod file;
 mod guards;
 mod hostile;
 mod interrupted;

@@ -26,6 +26,16 @@ pub(crate) fn stamp(path: &Path) -> io::Result<Option<Stamp>> {
     }
 }
 
+/// Whether the file is still as it was seen; `None`: whether it still does not exist.
+fn is_unchanged(path: &Path, before: Option<&Seen>) -> io::Result<bool> {
+    Ok(match (before, stamp(path)?) {
+        (None, None) => true,
+        (Some(before), Some(now)) if before.is_certainly(&now) => true,
+        (Some(before), Some(_)) => read(path)?.is_some_and(|(bytes, now)| before.is(&now.stamp, &bytes)),
+        _ => false,
+    })
+}
+
 /// Reads the whole file as it was at one moment. `None`: it does not exist.
 pub(crate) fn read(path: &Path) -> io::Result<Option<(Vec<u8>, Seen)>> {
     let mut last = None;

@@ -21,14 +21,14 @@ pub(crate) enum Replaced {
 
 /// Puts `bytes` in the place of the file at `target`, if that is still as `before` says (`None`: it does not exist).
 /// Called under the [`Lock`](super::Lock).
-pub(crate) fn replace(target: &Path, bytes: &[u8], before: Option<&Stamp>) -> Result<Replaced, Fault> {
+pub(crate) fn replace(target: &Path, bytes: &[u8], before: Option<&Seen>) -> Result<Replaced, Fault> {
     replace_with(target, bytes, before, |directory| directory.map_or(Ok(()), File::sync_all))
 }
 
 fn replace_with(
     target: &Path,
     bytes: &[u8],
-    before: Option<&Stamp>,
+    before: Option<&Seen>,
     sync: impl FnOnce(Option<&File>) -> io::Result<()>,
 ) -> Result<Replaced, Fault> {
     let fault = |error| Fault::io(target, Doing::Write, error);
@@ -47,14 +47,14 @@ fn replace_with(
     let directory = directory(target).map_err(fault)?;
     let draft = Draft::write(target, bytes, old.as_ref()).map_err(fault)?;
     // Editors don't know the lock. This is as late as one can look.
-    if super::stamp(target).map_err(fault)?.as_ref() != before {
+    if !super::is_unchanged(target, before).map_err(fault)? {
         return Ok(Replaced::Overtaken);
     }
     let file = draft.rename(target).map_err(fault)?;
     let uncertain = |error| Fault::io(target, Doing::SyncDirectory, error);
     sync(directory.as_ref()).map_err(uncertain)?;
     let metadata = file.metadata().map_err(uncertain)?;
-    Ok(Replaced::Done(Seen::written(Stamp::of(&metadata))))
+    Ok(Replaced::Done(Seen::written(Stamp::of(&metadata), bytes)))
 }
 
 /// A file that may not be written is not replaced either, although its directory would permit it. `Err(None)`: it is
@@ -154,12 +154,16 @@ mod tests {
         entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
     }
 
+    fn seen(target: &Path) -> Option<Seen> {
+        super::super::read(target).expect("readable").map(|(_, seen)| seen)
+    }
+
     #[test]
     fn a_directory_that_does_not_reach_the_disk_makes_it_uncertain() {
         let directory = tempfile::tempdir().expect("a directory");
         let target = directory.path().join("flags.json");
         fs::write(&target, "old").expect("written");
-        let before = super::super::stamp(&target).expect("a stamp");
+        let before = seen(&target);
         let fault = replace_with(&target, b"new", before.as_ref(), |_| Err(io::ErrorKind::Other.into()));
         let fault = fault.expect_err("the directory was not synced");
         assert!(fault.is_uncertain());
@@ -173,11 +177,11 @@ mod tests {
         let directory = tempfile::tempdir().expect("a directory");
         let target = directory.path().join("flags.json");
         fs::write(&target, "old").expect("written");
-        let before = super::super::stamp(&target).expect("a stamp");
-        fs::write(&target, "an edit").expect("written");
-        let replaced = replace(&target, b"new", before.as_ref()).expect("no fault");
+        let before = seen(&target);
+        fs::write(&target, "new").expect("written");
+        let replaced = replace(&target, b"ours", before.as_ref()).expect("no fault");
         assert!(matches!(replaced, Replaced::Overtaken));
-        assert_eq!(fs::read_to_string(&target).expect("read"), "an edit");
+        assert_eq!(fs::read_to_string(&target).expect("read"), "new", "an edit of the same length");
         assert_eq!(names(directory.path()), ["flags.json"]);
         assert!(matches!(replace(&target, b"new", None).expect("no fault"), Replaced::Overtaken));
     }
@@ -186,16 +190,16 @@ mod tests {
     fn every_version_has_a_later_time() {
         let directory = tempfile::tempdir().expect("a directory");
         let target = directory.path().join("flags.json");
-        let mut before: Option<Stamp> = None;
+        let mut before: Option<Seen> = None;
         for n in 0..20 {
             let Replaced::Done(seen) =
                 replace(&target, format!("{n:02}").as_bytes(), before.as_ref()).expect("no fault")
             else {
                 panic!("overtaken by nobody")
             };
-            assert!(before.is_none_or(|before| before.modified < seen.stamp.modified));
-            before = super::super::stamp(&target).expect("a stamp");
-            assert_eq!(before, Some(seen.stamp));
+            assert!(before.is_none_or(|before| before.stamp.modified < seen.stamp.modified));
+            assert_eq!(super::super::stamp(&target).expect("a stamp"), Some(seen.stamp));
+            before = Some(seen);
         }
     }
 }

@@ -7,6 +7,9 @@ use std::time::{Duration, SystemTime};
 /// The tick of a kernel's clock, generously: two changes within one may leave the same times behind.
 const TICK: Duration = Duration::from_millis(20);
 
+/// The same of file systems that count whole seconds, or even pairs of them.
+const COARSE_TICK: Duration = Duration::from_secs(3);
+
 /// What the file system says of a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Stamp {
@@ -39,6 +42,12 @@ impl Stamp {
         Self { length: metadata.len(), modified: metadata.modified().ok(), identity: identity(metadata) }
     }
 
+    /// Whether its time seems to be one of whole seconds.
+    fn is_coarse(&self) -> bool {
+        let since = self.modified.and_then(|modified| modified.duration_since(SystemTime::UNIX_EPOCH).ok());
+        since.is_none_or(|since| since.subsec_nanos() == 0)
+    }
+
     /// The length of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
@@ -56,15 +65,16 @@ pub(crate) struct Seen {
 impl Seen {
     /// One that was read.
     pub(crate) fn read(stamp: Stamp, bytes: &[u8]) -> Self {
+        let tick = if stamp.is_coarse() { COARSE_TICK } else { TICK };
         // A time in the future proves nothing either.
         let age = stamp.modified.and_then(|modified| SystemTime::now().duration_since(modified).ok());
-        let settled = age.is_some_and(|age| age > TICK);
+        let settled = age.is_some_and(|age| age > tick);
         Self { stamp, hash: (!settled).then(|| hash(bytes)) }
     }
 
-    /// One that this store wrote, whose time is its own.
-    pub(crate) fn written(stamp: Stamp) -> Self {
-        Self { stamp, hash: None }
+    /// One that this store wrote, with a time that no other version has, if the file system can tell it.
+    pub(crate) fn written(stamp: Stamp, bytes: &[u8]) -> Self {
+        Self { stamp, hash: stamp.is_coarse().then(|| hash(bytes)) }
     }
 
     /// Whether a file with that stamp is certainly the same.

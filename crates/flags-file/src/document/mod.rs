@@ -7,7 +7,7 @@ mod write;
 use flags_core::Kind;
 
 pub(crate) use position::{Broken, Position};
-pub(crate) use read::read;
+pub(crate) use read::{Element, key_of, read};
 pub(crate) use write::{record_text, render};
 
 /// The member that holds the records of a kind, in the order in which they are written.

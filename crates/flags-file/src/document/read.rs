@@ -9,7 +9,7 @@ use flags_core::{
     EntityId, EntityType, FlagId, FlagKey, Key, Kind, RolloutPhaseId, ScheduledChangeId, SegmentId,
     TimeScheduleId,
 };
-use serde::de::{Deserialize, DeserializeOwned, Deserializer, MapAccess, Visitor};
+use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::{Broken, LISTS, Position};
@@ -29,37 +29,24 @@ pub(crate) struct Elements<'a> {
     pub(crate) extra: BTreeMap<String, Arc<str>>,
 }
 
-/// Takes a document apart. `known` gives the key of a record whose text was met before.
-pub(crate) fn read<'a>(bytes: &'a [u8], known: impl Fn(&str) -> Option<Key>) -> Result<Elements<'a>, Broken> {
+/// Takes a document apart. `name` gives the key of a record by its text, as [`key_of`] does.
+pub(crate) fn read<'a>(
+    bytes: &'a [u8],
+    mut name: impl FnMut(Kind, &str) -> Option<Key>,
+) -> Result<Elements<'a>, Broken> {
     let text = utf8(bytes)?;
     if text.trim().is_empty() {
         let what = "the file is empty; an empty store is {\"version\": 1}";
         return Err(Broken::new(Position::at(text, 0), what));
     }
-    let Members(members) = parse(text, text)?;
-    let mut elements = Elements::default();
-    let mut version = None;
-    let mut lists: HashMap<Kind, &RawValue> = HashMap::new();
-    for (name, value) in members {
-        let kind = LISTS.iter().find(|(_, list)| *list == name).map(|(kind, _)| *kind);
-        let before = match kind {
-            Some(kind) => lists.insert(kind, value).is_some(),
-            None if name == "version" => version.replace(value).is_some(),
-            None => elements.extra.insert(name.clone(), value.get().into()).is_some(),
-        };
-        if before {
-            let what = format!("the member `{name}` is there twice; make them one");
-            return Err(Broken::new(Position::of(text, value.get()), what));
-        }
-    }
-    check_version(text, version)?;
+    let members: Members<'a> = serde_json::from_str(text).map_err(|error| Broken::json(text, &error))?;
+    check_version(text, members.version)?;
+    let mut records = Vec::new();
     let mut places: HashMap<Key, &str> = HashMap::new();
     for (kind, list) in LISTS {
-        let Some(raw) = lists.get(&kind) else { continue };
-        let records: Vec<&RawValue> = parse(text, raw.get())?;
-        for (n, record) in records.into_iter().map(RawValue::get).enumerate() {
-            let key = known(record).filter(|key| key.kind() == kind).or_else(|| key_of(kind, record));
-            let Some(key) = key else {
+        let elements = members.lists.get(&kind).map(Vec::as_slice).unwrap_or_default();
+        for (n, record) in elements.iter().map(|raw| raw.get()).enumerate() {
+            let Some(key) = name(kind, record) else {
                 let what = format!("{list}[{n}] does not say which record it is: {}", wanted(kind));
                 return Err(Broken::new(Position::of(text, record), what));
             };
@@ -68,10 +55,10 @@ pub(crate) fn read<'a>(bytes: &'a [u8], known: impl Fn(&str) -> Option<Key>) -> 
                     format!("{key} is there twice, first at {}; remove one", Position::of(text, first));
                 return Err(Broken::new(Position::of(text, record), what));
             }
-            elements.records.push(Element { key, text: record });
+            records.push(Element { key, text: record });
         }
     }
-    Ok(elements)
+    Ok(Elements { records, extra: members.extra })
 }
 
 fn utf8(bytes: &[u8]) -> Result<&str, Broken> {
@@ -82,10 +69,6 @@ fn utf8(bytes: &[u8]) -> Result<&str, Broken> {
         let good = good.unwrap_or_default();
         Broken::new(Position::at(good, good.len()), "not UTF-8 text")
     })
-}
-
-fn parse<'a, T: Deserialize<'a>>(text: &'a str, part: &'a str) -> Result<T, Broken> {
-    serde_json::from_str(part).map_err(|error| Broken::json(text, part, &error))
 }
 
 fn check_version(text: &str, version: Option<&RawValue>) -> Result<(), Broken> {
@@ -104,7 +87,7 @@ fn check_version(text: &str, version: Option<&RawValue>) -> Result<(), Broken> {
 }
 
 /// Which record a text is, as far as its names say, whatever else is wrong with it.
-fn key_of(kind: Kind, text: &str) -> Option<Key> {
+pub(crate) fn key_of(kind: Kind, text: &str) -> Option<Key> {
     #[derive(serde::Deserialize)]
     struct FlagName {
         key: FlagKey,
@@ -144,8 +127,13 @@ fn wanted(kind: Kind) -> &'static str {
     }
 }
 
-/// The members of an object in their order, with their text.
-struct Members<'a>(Vec<(String, &'a RawValue)>);
+/// The members of the document, with the text of each record.
+#[derive(Default)]
+struct Members<'a> {
+    version: Option<&'a RawValue>,
+    lists: HashMap<Kind, Vec<&'a RawValue>>,
+    extra: BTreeMap<String, Arc<str>>,
+}
 
 impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -159,11 +147,23 @@ impl<'de: 'a, 'a> Deserialize<'de> for Members<'a> {
             }
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
-                let mut members = Vec::new();
-                while let Some(member) = map.next_entry()? {
-                    members.push(member);
+                let mut members = Members::default();
+                while let Some(name) = map.next_key::<String>()? {
+                    let kind = LISTS.iter().find(|(_, list)| *list == name).map(|(kind, _)| *kind);
+                    let before = match kind {
+                        Some(kind) => members.lists.insert(kind, map.next_value()?).is_some(),
+                        None if name == "version" => members.version.replace(map.next_value()?).is_some(),
+                        None => {
+                            let value: &RawValue = map.next_value()?;
+                            members.extra.insert(name.clone(), value.get().into()).is_some()
+                        }
+                    };
+                    if before {
+                        let what = format!("the member `{name}` is there twice; make them one");
+                        return Err(A::Error::custom(what));
+                    }
                 }
-                Ok(Members(members))
+                Ok(members)
             }
         }
 
@@ -176,7 +176,7 @@ mod tests {
     use super::*;
 
     fn broken(text: &str) -> String {
-        read(text.as_bytes(), |_| None).unwrap_err().to_string()
+        read(text.as_bytes(), key_of).unwrap_err().to_string()
     }
 
     #[test]
@@ -188,10 +188,10 @@ mod tests {
             ("[]", "invalid type: sequence, expected an object with `version`"),
             ("{}", "line 1, column 1: the member `version` is missing"),
             ("{\n\"version\": 2}", "line 2, column 12: version 2 of the format is not known"),
-            ("{\"version\": 1,\n\"flags\": {}}", "line 2, column 10: invalid type: map"),
+            ("{\"version\": 1,\n\"flags\": {}}", "line 2, column 9: invalid type: map"),
             (
                 "{\"version\": 1,\n\"flags\": [], \"flags\": []}",
-                "line 2, column 23: the member `flags` is there twice",
+                "line 2, column 25: the member `flags` is there twice",
             ),
             ("{\"version\": 1,\n\"flags\": [{\"id\": 3}]}", "line 2, column 11: flags[0] does not say which"),
             (
@@ -202,14 +202,14 @@ mod tests {
             let came = broken(text);
             assert!(came.contains(said), "{text:?}: {came}");
         }
-        assert!(read(b"{\n\xff", |_| None).unwrap_err().to_string().contains("line 2, column 1: not UTF-8"));
+        assert!(read(b"{\n\xff", key_of).unwrap_err().to_string().contains("line 2, column 1: not UTF-8"));
     }
 
     #[test]
     fn text_is_kept_to_the_byte() {
         let text =
             "\u{feff}{\"version\": 1, \"flags\": [ {\"key\" : \"a\"\n} ], \"theirs\": {\"a\":  1e400}}";
-        let elements = read(text.as_bytes(), |_| None).expect("a document");
+        let elements = read(text.as_bytes(), key_of).expect("a document");
         assert_eq!(elements.records.len(), 1);
         assert_eq!(elements.records[0].text, "{\"key\" : \"a\"\n}");
         assert_eq!(&*elements.extra["theirs"], "{\"a\":  1e400}");

@@ -13,7 +13,7 @@ use tokio::sync::{Mutex as Turn, oneshot};
 use super::blocking::{begin, within};
 use super::shared::{Publishing, Shared, lock};
 use super::view::View;
-use crate::contents::Encoded;
+use crate::contents::{Contents, Encoded};
 use crate::disk::{Lock, Replaced, replace, target};
 use crate::fault::{Cause, Fault};
 
@@ -112,7 +112,7 @@ async fn take_turns(
         drop(turn);
     });
     match written {
-        // Its own commit is in the group, or was in the one before. It is waited for elsewhere too, so the task may go on alone.
+        // Its own commit is in the group, or was in one before.
         Ok(_task) => answered.await.ok(),
         Err(error) => Some(Err(error)),
     }
@@ -184,9 +184,8 @@ fn write(
         if changed.is_empty() {
             return Ok(judged);
         }
-        let before = view.seen.map(|seen| seen.stamp);
         let text = contents.render();
-        match replace(&target(&shared.options.path), text.as_bytes(), before.as_ref()) {
+        match replace(&target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
             Ok(Replaced::Done(seen)) => {
                 let changed: Vec<Key> = changed.into_iter().collect();
                 shared.publish(View { contents, seen: Some(seen), fault: None }, &changed, publishing);
@@ -210,7 +209,7 @@ fn judge(
     shared: &Shared,
     view: &View,
     group: &[Waiting],
-) -> (crate::contents::Contents, Vec<Result<Vec<Effect>>>, HashSet<Key>) {
+) -> (Contents, Vec<Result<Vec<Effect>>>, HashSet<Key>) {
     let mut contents = view.contents.clone();
     let mut changed = HashSet::new();
     let judged = group.iter().map(|waiting| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use flags_core::storage::{BoxStream, Change};
@@ -61,7 +61,7 @@ impl Mode {
 #[derive(Debug)]
 pub(super) struct Follower {
     signals: Sender<Signal>,
-    mode: Mode,
+    mode: Arc<Mutex<Mode>>,
 }
 
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Drop for Follower {
 
 impl Follower {
     pub(super) fn mode(&self) -> Mode {
-        self.mode.clone()
+        lock(&self.mode).clone()
     }
 
     /// Returns once every change from here on will be noticed.
@@ -88,7 +88,7 @@ impl Follower {
         let (signals, received) = channel();
         let mut eyes = Eyes::open(shared.options.poll_interval, &signals);
         eyes.turn(shared);
-        let (mode, store) = (eyes.mode.clone(), Arc::downgrade(shared));
+        let (mode, store) = (Arc::clone(&eyes.mode), Arc::downgrade(shared));
         let name = "flags-file".to_owned();
         std::thread::Builder::new().name(name).spawn(move || follow(&store, &received, eyes))?;
         Ok(Self { signals, mode })
@@ -104,7 +104,8 @@ fn follow(store: &Weak<Shared>, signals: &Receiver<Signal>, mut eyes: Eyes) {
         eyes.turn(&shared);
         look(&shared, &mut lost);
         drop(shared);
-        match signals.recv_timeout(eyes.mode.interval()) {
+        let interval = lock(&eyes.mode).interval();
+        match signals.recv_timeout(interval) {
             Ok(Signal::Stop) | Err(RecvTimeoutError::Disconnected) => return,
             Ok(Signal::Look) | Err(RecvTimeoutError::Timeout) => {}
         }
@@ -132,7 +133,7 @@ fn look(shared: &Shared, lost: &mut bool) {
 
 /// Where a change of the file would show, and who tells of it.
 struct Eyes {
-    mode: Mode,
+    mode: Arc<Mutex<Mode>>,
     watcher: Option<RecommendedWatcher>,
     /// Each directory, and which one it was when it was first looked at.
     directories: BTreeMap<PathBuf, Option<Inode>>,
@@ -155,9 +156,10 @@ fn inode(directory: &Path) -> Option<Inode> {
 
 impl Eyes {
     fn open(poll_interval: Option<Duration>, signals: &Sender<Signal>) -> Self {
-        let directories = BTreeMap::new();
+        let eyes =
+            |mode, watcher| Self { mode: Arc::new(Mutex::new(mode)), watcher, directories: BTreeMap::new() };
         if let Some(interval) = poll_interval {
-            return Self { mode: Mode::Polling(interval), watcher: None, directories };
+            return eyes(Mode::Polling(interval), None);
         }
         let signals = signals.clone();
         let told = move |event: notify::Result<notify::Event>| {
@@ -168,8 +170,8 @@ impl Eyes {
             }
         };
         match notify::recommended_watcher(told) {
-            Ok(watcher) => Self { mode: Mode::Notifications, watcher: Some(watcher), directories },
-            Err(error) => Self { mode: Mode::NoNotifications(error.to_string()), watcher: None, directories },
+            Ok(watcher) => eyes(Mode::Notifications, Some(watcher)),
+            Err(error) => eyes(Mode::NoNotifications(error.to_string()), None),
         }
     }
 
@@ -187,18 +189,20 @@ impl Eyes {
                 let _ = watcher.unwatch(directory);
             }
         }
+        let mut mode = Mode::Notifications;
         let mut watched = BTreeMap::new();
         for (directory, which) in wanted {
             if self.directories.get(&directory) != Some(&which)
                 && let Err(error) = watcher.watch(&directory, RecursiveMode::NonRecursive)
             {
                 // Too many watches, or the directory has just gone: the next turn tries again.
-                self.mode = Mode::NoNotifications(error.to_string());
+                mode = Mode::NoNotifications(error.to_string());
                 continue;
             }
             watched.insert(directory, which);
         }
         self.directories = watched;
+        *lock(&self.mode) = mode;
     }
 }
 

@@ -88,7 +88,7 @@ async fn one_corrupt_record_is_named_and_kept_to_the_byte() {
         "{warnings:?}"
     );
     assert!(
-        warnings.iter().any(|w| w.contains("flag:twin, at line 7, column 1, has the flag id")),
+        warnings.iter().any(|w| w.contains("flag:twin, at line 7, column 1, has the id of flag:a")),
         "{warnings:?}"
     );
 

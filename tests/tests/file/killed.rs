@@ -1,0 +1,88 @@
+//! A writer that is killed while it commits leaves the state before or the state after (C2).
+
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use flags_core::storage::Query;
+use flags_core::{Kind, Record, Storage as _};
+use flags_file::FileStorage;
+use flags_tests::steps::{counter, number, records};
+use futures_util::TryStreamExt as _;
+
+const KILLS: usize = 100;
+/// The longest life of a writer, from its first commit on: as long as a disk takes for some commits.
+const LIFE: Duration = Duration::from_millis(40);
+
+/// A writer, killed when it is dropped.
+struct Walker(Child);
+
+impl Drop for Walker {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Lets a writer live for that long, kills it, and returns the last state that it had reached.
+fn live_and_die(path: &Path, life: Duration) -> Result<Option<u64>> {
+    let process = Command::new(env!("CARGO_BIN_EXE_walker"))
+        .arg(format!("file:{}", path.display()))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let mut walker = Walker(process);
+    let said = BufReader::new(walker.0.stdout.take().context("no standard output")?);
+    let mut said = said.lines();
+    // It ends by itself when it cannot write, and then says nothing.
+    said.next().context("the writer ended before its first commit")??;
+    // The moment is what is random here; nothing waits for anything.
+    std::thread::sleep(life);
+    walker.0.kill()?;
+    walker.0.wait()?;
+    let reached = said.map_while(Result::ok).filter_map(|line| line.strip_prefix("reached ")?.parse().ok());
+    Ok(reached.max())
+}
+
+/// Everything that is in the file, in order.
+async fn everything(storage: &FileStorage) -> Result<Vec<Record>> {
+    let mut all = Vec::new();
+    for kind in Kind::ALL {
+        let listed: Vec<_> = storage.list(Query::All(kind)).try_collect().await?;
+        all.extend(listed.into_iter().map(|stored| stored.record));
+    }
+    all.sort_by_key(Record::key);
+    Ok(all)
+}
+
+#[tokio::test]
+async fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new_one() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let path = directory.path().join("flags.json");
+    // One that follows all the time, and one that opens what is left.
+    let follower = FileStorage::open(&path).await?;
+    let (mut known, mut unanswered, mut leftovers) = (0, 0, 0);
+    for _ in 0..KILLS {
+        let life = Duration::from_micros(fastrand::u64(..LIFE.as_micros() as u64));
+        let reached = live_and_die(&path, life)?.unwrap_or(known);
+        leftovers += usize::from(directory.path().join("flags.json.tmp").exists());
+        let storage = FileStorage::open(&path).await.context("a writer died, and the file is broken")?;
+        let found = storage.get(&[counter()]).await?.pop().context("one answer")??;
+        let n = found.and_then(|stored| number(&stored.record)).unwrap_or_default();
+        ensure!(n == reached || n == reached + 1, "state {reached} was reached, and state {n} is there");
+        unanswered += usize::from(n > reached);
+        known = n;
+        let mut expected = records(n);
+        expected.sort_by_key(Record::key);
+        ensure!(everything(&storage).await? == expected, "not the whole of state {n}");
+        ensure!(everything(&follower).await? == expected, "who follows sees another state than {n}");
+    }
+    println!(
+        "{KILLS} writers reached state {known}; {unanswered} died with an answer on its way, {leftovers} left a draft"
+    );
+    // A run in which nothing was written would prove nothing.
+    ensure!(known > 10, "only {known} commits");
+    Ok(())
+}
