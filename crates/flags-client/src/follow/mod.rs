@@ -6,8 +6,6 @@
 
 mod fetch;
 mod freshness;
-mod link;
-mod timer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,17 +19,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::freshness::Staleness;
-use self::link::News;
-use self::timer::Timer;
 use crate::backoff::{Backoff, Pace, jittered};
 use crate::client::Command;
 use crate::events::ClientEvent;
 use crate::freshness::{Freshness, StaleCause};
+use crate::link::{self, News};
 use crate::on_demand::Entity;
 use crate::replica::{Found, Listed, Replica, Touched};
 use crate::save::SavedFile;
 use crate::shared::Shared;
 use crate::state::State;
+use crate::timer::Timer;
 
 /// So many changes are heard before anything is done about them.
 const DRAINED_AT_ONCE: usize = 10_000;
