@@ -43,7 +43,7 @@ struct Inner {
 /// What a handle asks of the task.
 #[derive(Debug)]
 pub(crate) enum Command {
-    AcceptEmpty,
+    AcceptEmpty(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -248,17 +248,22 @@ impl Client {
     }
 
     /// Takes the store's word that it holds no flag, after [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the
-    /// flags known last are dropped. Does nothing otherwise.
+    /// flags known last are dropped once the store was asked again. Does nothing otherwise: an emptiness that is yet to be
+    /// found is not accepted.
     pub async fn accept_empty(&self) {
-        // A task that is gone has nothing left to accept.
-        let _ = self.inner.commands.send(Command::AcceptEmpty).await;
+        self.ask(Command::AcceptEmpty).await;
     }
 
     /// Stops following the store, for every clone, and waits until that is done. The flags known last are still
     /// served, as stale ones. The store itself is the caller's to close. Idempotent.
     pub async fn close(&self) {
+        self.ask(Command::Close).await;
+    }
+
+    /// Waits until the task has done that. A task that is gone has nothing left to do.
+    async fn ask(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, is_done) = oneshot::channel();
-        if self.inner.commands.send(Command::Close(done)).await.is_ok() {
+        if self.inner.commands.send(command(done)).await.is_ok() {
             let _ = is_done.await;
         }
     }

@@ -144,12 +144,13 @@ impl Follower {
             timer.set(&clock, self.wakes_at(work.is_some()));
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(Command::AcceptEmpty) if self.store_emptied => {
+                    Some(Command::AcceptEmpty(done)) => {
                         // Asked again, lest flags that came back meanwhile are dropped.
-                        self.accepts_empty = true;
-                        self.wants_reload = true;
+                        self.accepts_empty = self.store_emptied;
+                        self.wants_reload |= self.store_emptied;
+                        // Nobody waits any more: then nobody needs to know.
+                        let _ = done.send(());
                     }
-                    Some(Command::AcceptEmpty) => {}
                     Some(Command::Close(done)) => break Some(done),
                     None => break None,
                 },
