@@ -61,7 +61,7 @@ impl Client {
         &self.inner.shared
     }
 
-    /// A boolean. Any flag will do that answers with one. Allocates nothing.
+    /// A boolean. Any flag will do that answers with one. Allocates nothing, where overrides are resident.
     #[must_use]
     pub fn bool_value(&self, key: &str, default: bool, context: &EvaluationContext) -> bool {
         self.shared().view(context, |view| view.bool(key, default, context).value)
@@ -97,7 +97,7 @@ impl Client {
         })
     }
 
-    /// A whole number of 64 bits, of a number flag. Allocates nothing.
+    /// A whole number of 64 bits, of a number flag.
     #[must_use]
     pub fn integer_value(&self, key: &str, default: i64, context: &EvaluationContext) -> i64 {
         self.shared().view(context, |view| view.integer(key, default, context).value)
@@ -114,7 +114,7 @@ impl Client {
         self.shared().view(context, |view| EvaluationDetails::new(key, view.integer(key, default, context)))
     }
 
-    /// A number, of a number flag, rounded to the nearest of floating point. Allocates nothing.
+    /// A number, of a number flag, rounded to the nearest of floating point.
     #[must_use]
     pub fn float_value(&self, key: &str, default: f64, context: &EvaluationContext) -> f64 {
         self.shared().view(context, |view| view.float(key, default, context).value)

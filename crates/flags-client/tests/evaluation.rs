@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use common::{Faulty, anybody, builder, flag, key, override_of, put, start, text_flag, until, user};
-use flags_client::{ChangedFlags, ClientEvent, Freshness, Hook, HookContext, TypedValue};
+use flags_client::{ChangedFlags, ClientEvent, Freshness, Hook, HookContext, ReasonCounts, TypedValue};
 use flags_core::{BoxError, FlagType, Json};
 use flags_engine::{Details, ErrorCode, EvaluationContext, Reason, Semantics};
 
@@ -69,7 +69,7 @@ async fn counts_outlive_edits_and_count_every_thread() {
         tokio::task::yield_now().await;
     }
     threads.into_iter().for_each(|thread| thread.join().expect("no panic"));
-    assert_eq!(client.counts().flags.get(&key("f")).map(|counts| counts.total()), Some(4_000));
+    assert_eq!(client.counts().flags.get(&key("f")).map(ReasonCounts::total), Some(4_000));
 }
 
 #[tokio::test]

@@ -160,19 +160,18 @@ async fn each_change_is_applied_once_and_in_order() {
         scheduler.await.expect("no panic");
     }
 
-    let log = storage.log.lock().expect("not poisoned");
+    let log = std::mem::take(&mut *storage.log.lock().expect("not poisoned"));
     assert_eq!(log.len(), CHANGES, "each once");
     assert_eq!(log.iter().map(|audited| audited.change).collect::<HashSet<_>>().len(), CHANGES);
     let mut by_flag: HashMap<FlagId, Vec<ScheduledChangeId>> = HashMap::new();
     let mut last: HashMap<FlagId, Timestamp> = HashMap::new();
-    for audited in log.iter() {
+    for audited in &log {
         by_flag.entry(audited.flag).or_default().push(audited.change);
         let before = last.insert(audited.flag, audited.at);
         assert!(before.is_none_or(|before| before <= audited.at));
     }
     assert_eq!(by_flag, planned, "in order");
     assert!(*storage.lost_answers.lock().expect("not poisoned") > 0, "the faults were there");
-    drop(log);
     let store = FlagStore::new(storage);
     for flag in store.get_all_flags().await.expect("listed").records {
         let last = Json::from(i64::try_from(CHANGES / FLAGS - 1).expect("small"));

@@ -158,7 +158,7 @@ async fn what_belongs_to_no_flag_goes_and_what_belongs_to_an_unreadable_one_stay
 
     common::delete(&*storage, Key::Flag(key("bad"))).await;
     let report = run_due(&storage).await;
-    assert_eq!(report.orphans, [orphan.clone()]);
+    assert_eq!(report.orphans, std::slice::from_ref(&orphan));
     assert_eq!(storage.get(&[orphan]).await.expect("read").remove(0).expect("readable"), None);
 }
 
