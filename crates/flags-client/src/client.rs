@@ -43,7 +43,7 @@ struct Inner {
 /// What a handle asks of the task.
 #[derive(Debug)]
 pub(crate) enum Command {
-    AcceptEmpty,
+    AcceptEmpty(oneshot::Sender<()>),
     Close(oneshot::Sender<()>),
 }
 
@@ -61,7 +61,7 @@ impl Client {
         &self.inner.shared
     }
 
-    /// A boolean. Any flag will do that answers with one. Allocates nothing.
+    /// A boolean. Any flag will do that answers with one. Allocates nothing, where overrides are resident.
     #[must_use]
     pub fn bool_value(&self, key: &str, default: bool, context: &EvaluationContext) -> bool {
         self.shared().view(context, |view| view.bool(key, default, context).value)
@@ -97,7 +97,7 @@ impl Client {
         })
     }
 
-    /// A whole number of 64 bits, of a number flag. Allocates nothing.
+    /// A whole number of 64 bits, of a number flag.
     #[must_use]
     pub fn integer_value(&self, key: &str, default: i64, context: &EvaluationContext) -> i64 {
         self.shared().view(context, |view| view.integer(key, default, context).value)
@@ -114,7 +114,7 @@ impl Client {
         self.shared().view(context, |view| EvaluationDetails::new(key, view.integer(key, default, context)))
     }
 
-    /// A number, of a number flag, rounded to the nearest of floating point. Allocates nothing.
+    /// A number, of a number flag, rounded to the nearest of floating point.
     #[must_use]
     pub fn float_value(&self, key: &str, default: f64, context: &EvaluationContext) -> f64 {
         self.shared().view(context, |view| view.float(key, default, context).value)
@@ -248,17 +248,22 @@ impl Client {
     }
 
     /// Takes the store's word that it holds no flag, after [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the
-    /// flags known last are dropped. Does nothing otherwise.
+    /// flags known last are dropped once the store was asked again. Does nothing otherwise: an emptiness that is yet to be
+    /// found is not accepted.
     pub async fn accept_empty(&self) {
-        // A task that is gone has nothing left to accept.
-        let _ = self.inner.commands.send(Command::AcceptEmpty).await;
+        self.ask(Command::AcceptEmpty).await;
     }
 
     /// Stops following the store, for every clone, and waits until that is done. The flags known last are still
     /// served, as stale ones. The store itself is the caller's to close. Idempotent.
     pub async fn close(&self) {
+        self.ask(Command::Close).await;
+    }
+
+    /// Waits until the task has done that. A task that is gone has nothing left to do.
+    async fn ask(&self, command: impl FnOnce(oneshot::Sender<()>) -> Command) {
         let (done, is_done) = oneshot::channel();
-        if self.inner.commands.send(Command::Close(done)).await.is_ok() {
+        if self.inner.commands.send(command(done)).await.is_ok() {
             let _ = is_done.await;
         }
     }

@@ -57,13 +57,14 @@ impl Waiting {
         if std::mem::take(&mut self.ready) {
             return Some(ClientEvent::Ready);
         }
-        if let Some(freshness) = self.freshness.take() {
-            return Some(ClientEvent::Freshness(freshness));
+        if let Some(changed) = self.changed.take() {
+            return Some(ClientEvent::FlagsChanged(changed));
         }
         if std::mem::take(&mut self.emptied) {
             return Some(ClientEvent::StoreEmptied);
         }
-        self.changed.take().map(ClientEvent::FlagsChanged)
+        // Last: whoever is told that it is fresh knows of the changes that made it so.
+        self.freshness.take().map(ClientEvent::Freshness)
     }
 
     fn add(&mut self, event: &ClientEvent) {

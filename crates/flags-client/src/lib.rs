@@ -13,6 +13,7 @@
 //! | [`Events`], [`ClientEvent`] | what listeners are told |
 //! | [`Hook`] | code of the application around every evaluation |
 //! | [`Counts`] | how often each flag was evaluated, by reason |
+//! | [`Scheduler`] | runs scheduled changes and rollout phases when they are due, each exactly once |
 //!
 //! With the cargo feature `tracing` each evaluation is an event at trace level, target `flags_client::evaluation`, with
 //! the attributes of OpenTelemetry's semantic conventions for feature flags.
@@ -55,12 +56,15 @@ mod events;
 mod follow;
 mod freshness;
 mod hook;
+mod link;
 mod on_demand;
 mod replica;
 mod save;
+pub mod scheduler;
 mod shared;
 mod snapshot;
 mod state;
+mod timer;
 #[cfg(feature = "tracing")]
 mod trace;
 mod view;
@@ -73,4 +77,5 @@ pub use diagnostics::Diagnostics;
 pub use events::{ChangedFlags, ClientEvent, Events};
 pub use freshness::{Freshness, StaleCause};
 pub use hook::{Hook, HookContext, TypedValue};
+pub use scheduler::Scheduler;
 pub use snapshot::Snapshot;

@@ -6,8 +6,6 @@
 
 mod fetch;
 mod freshness;
-mod link;
-mod timer;
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,17 +19,17 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, spawn_blocking};
 
 use self::freshness::Staleness;
-use self::link::News;
-use self::timer::Timer;
 use crate::backoff::{Backoff, Pace, jittered};
 use crate::client::Command;
 use crate::events::ClientEvent;
 use crate::freshness::{Freshness, StaleCause};
+use crate::link::{self, News};
 use crate::on_demand::Entity;
 use crate::replica::{Found, Listed, Replica, Touched};
 use crate::save::SavedFile;
 use crate::shared::Shared;
 use crate::state::State;
+use crate::timer::Timer;
 
 /// So many changes are heard before anything is done about them.
 const DRAINED_AT_ONCE: usize = 10_000;
@@ -146,12 +144,13 @@ impl Follower {
             timer.set(&clock, self.wakes_at(work.is_some()));
             tokio::select! {
                 command = self.commands.recv() => match command {
-                    Some(Command::AcceptEmpty) if self.store_emptied => {
+                    Some(Command::AcceptEmpty(done)) => {
                         // Asked again, lest flags that came back meanwhile are dropped.
-                        self.accepts_empty = true;
-                        self.wants_reload = true;
+                        self.accepts_empty = self.store_emptied;
+                        self.wants_reload |= self.store_emptied;
+                        // Nobody waits any more: then nobody needs to know.
+                        let _ = done.send(());
                     }
-                    Some(Command::AcceptEmpty) => {}
                     Some(Command::Close(done)) => break Some(done),
                     None => break None,
                 },

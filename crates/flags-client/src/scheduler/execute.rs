@@ -1,0 +1,186 @@
+//! What is due of one flag, executed in order.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use flags_core::storage::{Batch, Expect, Revision};
+use flags_core::{Error, ErrorKind, Flag, FlagId, Key, Result, Timestamp};
+
+use super::Scheduler;
+use super::patience::Patience;
+use super::plan::{Lookup, Plan, look_up};
+use super::planned::Planned;
+use super::report::{Applied, Refused, Report};
+use crate::backoff::{Backoff, Pace};
+
+/// Schedulers that met at one flag part again by waiting a random while, at most so long.
+const PARTING: Duration = Duration::from_millis(5);
+
+/// The work on one flag.
+pub(super) struct Execution<'a> {
+    scheduler: &'a Scheduler,
+    id: FlagId,
+    now: Timestamp,
+    due: VecDeque<Planned>,
+    /// As it was read last, or as this execution left it.
+    flag: Option<(Box<Flag>, Revision)>,
+    /// Committed, and not answered.
+    unsure: Option<Key>,
+    report: Report,
+}
+
+/// What became of an attempt.
+enum Attempt {
+    /// One is executed: on to the next.
+    Done,
+    /// There is none left.
+    Finished,
+    /// Somebody else was there: read everything again.
+    Overtaken,
+    /// Everything was read again.
+    Read,
+}
+
+impl<'a> Execution<'a> {
+    pub(super) fn new(scheduler: &'a Scheduler, id: FlagId, due: Vec<Planned>, now: Timestamp) -> Self {
+        let report = Report::default();
+        Self { scheduler, id, now, due: due.into(), flag: None, unsure: None, report }
+    }
+
+    /// Executes what is due. What the store does not answer is asked again until the deadline; reading it again tells
+    /// whether a commit was applied, since a change that was is marked in the same commit.
+    pub(super) async fn run(mut self) -> Report {
+        if let Err(error) = self.all().await {
+            self.report.errors.push(error);
+        }
+        self.report
+    }
+
+    async fn all(&mut self) -> Result<()> {
+        let mut patience = Patience::new(self.scheduler);
+        let mut parting = Backoff::new(Pace { first: Duration::from_micros(500), longest: PARTING });
+        let mut reads = false;
+        loop {
+            let attempt = if reads { self.read_again().await } else { self.step().await };
+            match attempt {
+                Ok(Attempt::Finished) => return Ok(()),
+                Ok(Attempt::Done) => {
+                    patience.succeeded();
+                    parting.reset();
+                    reads = false;
+                }
+                Ok(Attempt::Read) => reads = false,
+                Ok(Attempt::Overtaken) => {
+                    self.scheduler.clock.sleep(parting.next()).await;
+                    reads = true;
+                }
+                Err(error) => {
+                    patience.wait(error).await?;
+                    reads = true;
+                }
+            }
+        }
+    }
+
+    async fn read_again(&mut self) -> Result<Attempt> {
+        self.flag = None;
+        self.due = Plan::of_flag(&self.scheduler.storage, self.id, self.now).await?.into();
+        if let Some(key) = self.unsure.take()
+            && self.due.iter().all(|planned| planned.key() != key)
+        {
+            self.report.settled.push(key);
+        }
+        Ok(Attempt::Read)
+    }
+
+    /// Executes the next one.
+    async fn step(&mut self) -> Result<Attempt> {
+        let Some(next) = self.due.front().cloned() else { return Ok(Attempt::Finished) };
+        let (flag, revision) = match self.flag.take() {
+            Some(known) => known,
+            None => match look_up(&self.scheduler.storage, self.id).await? {
+                Lookup::Found(flag, revision) => (flag, revision),
+                Lookup::Gone => return self.drop_orphan(&next).await,
+                Lookup::Unknown(error) => return Err(error),
+            },
+        };
+        match next.applied_to(&flag, self.now) {
+            Ok(applied) => self.apply(&next, flag, applied, revision).await,
+            Err(reason) => self.refuse(&next, flag, revision, reason).await,
+        }
+    }
+
+    /// The flag's new state and the mark are one commit, on condition that neither changed since: so each is applied once,
+    /// whoever comes first, and in order.
+    async fn apply(
+        &mut self,
+        next: &Planned,
+        before: Box<Flag>,
+        applied: Flag,
+        revision: Revision,
+    ) -> Result<Attempt> {
+        let batch = Batch::new()
+            .put(applied.clone(), Expect::Revision(revision.clone()))
+            .put(next.executed(self.now, None), Expect::Revision(next.revision.clone()));
+        match self.scheduler.storage.commit(batch).await {
+            Ok(effects) => {
+                self.report.applied.push(Applied { key: next.key(), flag: applied.key.clone() });
+                self.due.pop_front();
+                let after = effects.into_iter().next().and_then(|effect| effect.after);
+                self.flag = after.map(|revision| (Box::new(applied), revision));
+                Ok(Attempt::Done)
+            }
+            // Not a matter of who was first: the result is past a limit of the store.
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                self.refuse(next, before, revision, error.to_string()).await
+            }
+            Err(error) => self.failed(next, error),
+        }
+    }
+
+    async fn refuse(
+        &mut self,
+        next: &Planned,
+        flag: Box<Flag>,
+        revision: Revision,
+        reason: String,
+    ) -> Result<Attempt> {
+        // By the flag as it was judged: another one might take the change.
+        let batch = Batch::new()
+            .check(Key::Flag(flag.key.clone()), Expect::Revision(revision.clone()))
+            .put(next.executed(self.now, Some(reason.clone())), Expect::Revision(next.revision.clone()));
+        match self.scheduler.storage.commit(batch).await {
+            Ok(_) => {
+                self.report.refused.push(Refused { key: next.key(), flag: flag.key.clone(), reason });
+                self.due.pop_front();
+                self.flag = Some((flag, revision));
+                Ok(Attempt::Done)
+            }
+            Err(error) => self.failed(next, error),
+        }
+    }
+
+    /// Marking it is no way out: a record cannot be written without its owner (C6).
+    async fn drop_orphan(&mut self, next: &Planned) -> Result<Attempt> {
+        let batch = Batch::new().delete(next.key(), Expect::Revision(next.revision.clone()));
+        match self.scheduler.storage.commit(batch).await {
+            Ok(_) => {
+                self.report.orphans.push(next.key());
+                self.due.pop_front();
+                Ok(Attempt::Done)
+            }
+            Err(error) => self.failed(next, error),
+        }
+    }
+
+    fn failed(&mut self, next: &Planned, error: Error) -> Result<Attempt> {
+        match error.kind() {
+            ErrorKind::Conflict | ErrorKind::NotFound => Ok(Attempt::Overtaken),
+            ErrorKind::Indeterminate => {
+                self.unsure = Some(next.key());
+                Err(error)
+            }
+            _ => Err(error),
+        }
+    }
+}

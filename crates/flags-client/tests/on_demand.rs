@@ -1,0 +1,165 @@
+//! Overrides that are fetched for whom they are asked.
+
+mod common;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use common::{Faulty, LONG, anybody, builder, flag, key, override_of, put, until, user};
+use flags_client::{Client, Overrides};
+use flags_core::storage::Change;
+use flags_core::{Clock as _, ErrorKind, Key, ManualClock, Timestamp};
+use flags_engine::{ErrorCode, EvaluationContext};
+
+const ON_DEMAND: Overrides = Overrides::OnDemand { capacity: 100, time_to_live: LONG };
+
+async fn on_demand(storage: &Arc<Faulty>) -> Client {
+    builder(storage).overrides(ON_DEMAND).start().await.expect("started")
+}
+
+fn not_ready(client: &Client, context: &EvaluationContext) -> bool {
+    let details = client.bool_details("f", true, context);
+    let refused = details.error_code == Some(ErrorCode::ProviderNotReady);
+    assert!(!refused || details.value, "the caller's default");
+    refused
+}
+
+#[tokio::test]
+async fn one_call_fetches_a_context_and_the_next_one_none() {
+    let storage = Faulty::new();
+    let (f, g) = (flag("f", false), flag("g", false));
+    for one in [&f, &g] {
+        put(&*storage, one.clone()).await;
+    }
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    put(&*storage, override_of(g.id, "tenant", "t", true)).await;
+    let client = on_demand(&storage).await;
+    assert_eq!(Faulty::count(&storage.lists), 3, "overrides are not listed");
+
+    let context = EvaluationContext::builder().user_id("u").tenant_id("t").build();
+    assert!(not_ready(&client, &context), "never silently without overrides");
+    assert!(client.all(&context).is_empty());
+    assert!(!client.bool_value("f", true, &anybody()), "no entity, no override");
+    let snapshot = client.prepare(&context).await.expect("prepared");
+    assert_eq!((Faulty::count(&storage.gets), Faulty::count(&storage.keys_got)), (1, 4));
+    for name in ["f", "g"] {
+        assert!(snapshot.bool_details(name, false, &context).value);
+        assert!(client.bool_value(name, false, &context));
+    }
+    // Part of it is cached, the absence of overrides too.
+    client.prepare(&user("u")).await.expect("prepared");
+    client.prepare(&context).await.expect("prepared");
+    assert!(!client.bool_value("g", true, &user("u")));
+    assert_eq!(Faulty::count(&storage.gets), 1);
+    // A snapshot knows whom it was prepared for.
+    let other = snapshot.bool_details("f", true, &user("other"));
+    assert_eq!(other.error_code(), Some(ErrorCode::ProviderNotReady));
+    assert!(not_ready(&client, &user("other")));
+}
+
+#[tokio::test]
+async fn a_change_takes_an_entity_out_of_the_cache() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    assert!(!not_ready(&client, &user("u")));
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    until("invalidated", || not_ready(&client, &user("u"))).await;
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert!(snapshot.bool_details("f", false, &user("u")).value);
+
+    // A flag that is new may have overrides that nobody asked for yet.
+    let g = flag("g", false);
+    put(&*storage, g.clone()).await;
+    until("the flag", || client.snapshot().ruleset().len() == 2).await;
+    assert!(not_ready(&client, &user("u")));
+}
+
+#[tokio::test]
+async fn a_fetch_that_a_change_overtook_is_repeated() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = on_demand(&storage).await;
+    let mut events = client.subscribe();
+    let mut held = storage.hold_get();
+    let preparing = tokio::spawn({
+        let client = client.clone();
+        async move { client.prepare(&user("u")).await }
+    });
+    held.reached().await;
+    // The held reply knows of no override.
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    events.next().await.expect("the change was heard");
+    held.release();
+    let snapshot = preparing.await.expect("no panic").expect("prepared");
+    assert!(snapshot.bool_details("f", false, &user("u")).value);
+    assert!(client.bool_value("f", false, &user("u")));
+}
+
+#[tokio::test]
+async fn what_is_old_is_fetched_again_and_served_while_it_cannot_be() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::unwatched(Arc::new(clock.clone()));
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = builder(&storage)
+        .clock(Arc::new(clock.clone()))
+        .overrides(Overrides::OnDemand { capacity: 100, time_to_live: Duration::from_secs(5) })
+        .start()
+        .await
+        .expect("started");
+    client.prepare(&user("u")).await.expect("prepared");
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    clock.set(Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(4)));
+    let within = client.prepare(&user("u")).await.expect("prepared");
+    assert!(!within.bool_details("f", true, &user("u")).value);
+    clock.set(clock.now().saturating_add(Duration::from_secs(1)));
+    storage.set(&storage.reads_fail, true);
+    let old = client.prepare(&user("u")).await.expect("what is old is better than nothing");
+    assert!(!old.bool_details("f", true, &user("u")).value);
+    let error = client.prepare(&user("new")).await.expect_err("nothing is known");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("prepare")));
+    storage.set(&storage.reads_fail, false);
+    let fresh = client.prepare(&user("u")).await.expect("prepared");
+    assert!(fresh.bool_details("f", false, &user("u")).value);
+}
+
+#[tokio::test]
+async fn after_a_loss_everything_is_asked_again() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    let gets = Faulty::count(&storage.gets);
+    storage.inject(&Change::Lost);
+    until("stale", || client.freshness() != flags_client::Freshness::Fresh).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    storage.inject(&Change::Resync);
+    common::until_fresh(&client).await;
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert!(snapshot.bool_details("f", false, &user("u")).value);
+    assert_eq!(Faulty::count(&storage.gets), gets + 1);
+}
+
+#[tokio::test]
+async fn a_corrupt_override_is_reported_and_large_questions_are_split() {
+    let storage = Faulty::new();
+    for n in 0..1_200 {
+        put(&*storage, flag(&format!("f{n}"), false)).await;
+    }
+    let f = flag("f", true);
+    put(&*storage, f.clone()).await;
+    let corrupt = Key::Override(f.id, "user".parse().expect("a type"), "u".parse().expect("an id"));
+    storage.inner.insert_raw(&corrupt, b"{").expect("open");
+    let client = on_demand(&storage).await;
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert!(snapshot.bool_details("f", false, &user("u")).value);
+    assert_eq!((Faulty::count(&storage.gets), Faulty::count(&storage.keys_got)), (2, 1_201));
+    let unreadable = client.diagnostics().unreadable;
+    assert_eq!(unreadable.iter().filter_map(|e| e.key()).collect::<Vec<_>>(), [&corrupt]);
+    assert!(client.all(&user("u")).contains_key(&key("f")));
+}
