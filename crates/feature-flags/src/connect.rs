@@ -16,6 +16,18 @@ const BACKENDS: &[Backend] = &[
     Backend { scheme: "redis", feature: "redis", form: "redis://HOST:6379" },
     Backend { scheme: "rediss", feature: "redis", form: "rediss://HOST:6379" },
     Backend { scheme: "redis+unix", feature: "redis", form: "redis+unix:///PATH-OF-A-SOCKET" },
+    Backend {
+        scheme: "redis+sentinel",
+        feature: "redis",
+        form: "redis+sentinel://HOST:26379,HOST:26379/MASTER",
+    },
+    Backend { scheme: "rediss+sentinel", feature: "redis", form: "rediss+sentinel://HOST:26379/MASTER" },
+    Backend {
+        scheme: "redis+cluster",
+        feature: "redis",
+        form: "redis+cluster://HOST:6379,HOST:6379?prefix={NAME}:",
+    },
+    Backend { scheme: "rediss+cluster", feature: "redis", form: "rediss+cluster://HOST:6379?prefix={NAME}:" },
 ];
 
 /// Opens the store that a URL names.
@@ -29,8 +41,11 @@ const BACKENDS: &[Backend] = &[
 /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | Redis or Valkey | `redis`, or `fred` for the client library of that name |
 /// | `rediss://...` | the same, over TLS | `redis` |
 /// | `redis+unix:///PATH` | the same, over a Unix socket | `redis` |
+/// | `redis+sentinel://HOST[:PORT],.../MASTER[/DB]`, `rediss+sentinel://...` | the master that sentinels know by that name | `redis` |
+/// | `redis+cluster://HOST[:PORT],...?prefix={NAME}:`, `rediss+cluster://...` | a cluster | `redis` |
 ///
-/// The parameters of a file (`deadline_ms`, `poll_ms`) are those of `FileBuilder::from_url`. Those of the last three (`prefix`, `foreign`, time limits) are those of `RedisStorage::builder`, which also takes what a URL should
+/// The parameters of a file (`deadline_ms`, `poll_ms`) are those of `FileBuilder::from_url`. Those of Redis (`prefix`, `foreign`, time
+/// limits) are those of `RedisStorage::builder`, which also takes what a URL should
 /// not hold.
 ///
 /// # Errors
@@ -61,9 +76,8 @@ async fn open(url: &str) -> Result<StorageHandle> {
         #[cfg(feature = "file")]
         "file" => Ok(std::sync::Arc::new(flags_file::FileStorage::connect(url).await?)),
         #[cfg(any(feature = "redis", feature = "fred"))]
-        "redis" | "rediss" | "redis+unix" => {
-            Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?))
-        }
+        "redis" | "rediss" | "redis+unix" | "redis+sentinel" | "rediss+sentinel" | "redis+cluster"
+        | "rediss+cluster" => Ok(std::sync::Arc::new(flags_redis::RedisStorage::connect(url).await?)),
         _ => Err(not_opened(scheme)),
     }
 }

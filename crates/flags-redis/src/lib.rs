@@ -19,12 +19,19 @@
 //!
 //! # URLs
 //!
-//! `redis://[user:password@]host[:port][/db]`, `rediss://` for TLS, `redis+unix://[user:password@]/path/to/socket?db=0`; the
-//! parameters are listed at [`RedisStorage::builder`].
+//! | URL | |
+//! |---|---|
+//! | `redis://[user:password@]host[:port][/db]` | one server |
+//! | `redis+unix://[user:password@]/path/to/socket?db=0` | one server, by its socket |
+//! | `redis+sentinel://[user:password@]host[:port],host[:port]/master[/db]` | the master that sentinels know by that name; `sentinel_user` and `sentinel_password` are for the sentinels |
+//! | `redis+cluster://[user:password@]host[:port],host[:port]?prefix={feature_flags}:` | a cluster; the prefix holds a hash tag |
+//!
+//! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are the same over TLS, sentinels included. The parameters are listed at
+//! [`RedisStorage::builder`], and everything can be given to a [`RedisBuilder`] instead.
 //!
 //! # What it needs
 //!
-//! Redis 6.2 or Valkey 7.2, standalone. The store keeps
+//! Redis 6.2 or Valkey 7.2. The store keeps
 //! working without keyspace notifications, modules or any setting of the server; a server that evicts keys
 //! (`maxmemory-policy` other than `noeviction`) may evict flags, and [`health`](flags_core::Storage::health) says so.
 //!
@@ -35,7 +42,9 @@
 //! ```
 //!
 //! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
-//! server, and `+sort ~*` makes listings one round trip; without it they go by cursor.
+//! server, and `+sort ~*` makes listings one round trip; without it they go by cursor. In a cluster `+cluster|slots +asking` are needed
+//! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels. The driver `fred` wants
+//! `+ping` of a user who gives no password.
 //!
 //! # Module map
 //!

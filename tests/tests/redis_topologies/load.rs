@@ -27,6 +27,8 @@ pub(crate) struct Load {
 impl Load {
     /// Half of the tasks change a flag of their own over and over, half of them create one after the other.
     pub(crate) fn start(store: RedisStorage, tasks: usize) -> Self {
+        // Other loads may have been on the same servers.
+        let run = uuid::Uuid::new_v4();
         let mut load = Self {
             store: Arc::new(store),
             stop: Arc::default(),
@@ -43,7 +45,11 @@ impl Load {
                 let mut n = 0;
                 while !stop.load(Ordering::Relaxed) {
                     n += 1;
-                    let name = if task % 2 == 0 { format!("own-{task}") } else { format!("new-{task}-{n}") };
+                    let name = if task % 2 == 0 {
+                        format!("own-{run}-{task}")
+                    } else {
+                        format!("new-{run}-{task}-{n}")
+                    };
                     let mut flag = flag(&name);
                     flag.id = id(&name);
                     flag.metadata = Json::new(&n).expect("a number");

@@ -51,9 +51,8 @@ pub struct RedisStorage {
 }
 
 impl RedisStorage {
-    /// Reads a URL: `redis://[user:password@]host[:port][/db]`, `rediss://...` for TLS,
-    /// `redis+unix://[user:password@]/path/to/socket`; a user only with a password, which is percent-encoded. Its parameters,
-    /// each at most once:
+    /// Reads a URL, of one of the [forms](crate#urls); a user only with a password, which is percent-encoded. Its parameters, each at most
+    /// once:
     ///
     /// | parameter | as |
     /// |---|---|
@@ -63,6 +62,7 @@ impl RedisStorage {
     /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name |
     /// | `driver=redis-rs`, `driver=fred` | [`RedisBuilder::driver`] |
     /// | `ca_file` | [`RedisBuilder::ca_certificates`], from a file |
+    /// | `sentinel_user`, `sentinel_password` | [`RedisBuilder::sentinel_credentials`] |
     /// | `cert_file`, `key_file` | [`RedisBuilder::client_certificate`], from files |
     ///
     /// # Errors
