@@ -92,11 +92,13 @@ impl Servers {
     async fn open(&self, driver: Driver, prefix: &str) -> Result<StorageHandle, BoxError> {
         let builder = patient(&self.url())?.prefix(prefix).driver(driver);
         // A user of its own, where the server is ours, so that there is a secret to keep.
-        let builder = match self.shared {
-            Some(Shared::Given(_)) => builder,
-            _ => builder.credentials(Some("conformance"), PASSWORD),
-        };
+        let builder =
+            if self.are_ours() { builder.credentials(Some("conformance"), PASSWORD) } else { builder };
         Ok(Arc::new(builder.open().await?))
+    }
+
+    fn are_ours(&self) -> bool {
+        self.shared.as_ref().is_none_or(Shared::is_ours)
     }
 }
 
@@ -109,7 +111,7 @@ impl Harness for OverRedis {
             _ => unique_prefix(),
         };
         let raw = servers.raw(&prefix).await?;
-        if !matches!(servers.shared, Some(Shared::Given(_))) {
+        if servers.are_ours() {
             for mut raw in servers.all(&raw).await? {
                 let mut user = redis::cmd("ACL");
                 user.arg(&["SETUSER", "conformance", "on", "~*", "+@all"]).arg(format!(">{PASSWORD}"));

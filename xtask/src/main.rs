@@ -5,6 +5,8 @@
 //! | [`mod@test`] | `cargo xtask test`: what the tests need, then the tests |
 //! | [`server`] | finds a Redis or Valkey server for them |
 //! | [`fetch`] | installs or downloads one where there is none |
+//! | [`container`] | finds, pulls or makes the image of one in a container |
+//! | [`servers`] | `cargo xtask servers`: the Redis tests on each server that is supported |
 //! | [`origin`] | finds or builds the Python environment of the library whose wire form we share |
 //! | [`ci`] | `cargo xtask ci`: every check that is not a test |
 //! | [`structure`] | the checks that no other tool makes: who depends on whom, how long a file is |
@@ -12,9 +14,11 @@
 //! | [`tools`] | running commands |
 
 mod ci;
+mod container;
 mod fetch;
 mod origin;
 mod server;
+mod servers;
 mod structure;
 mod test;
 mod tools;
@@ -41,6 +45,8 @@ enum Verb {
     Test(test::Options),
     /// Run every check that is not a test; stop at the first that fails.
     Ci(ci::Options),
+    /// Run the conformance suite and the Redis tests on each server that is supported, and print a table.
+    Servers(servers::Options),
     /// Check the dependencies against the advisory database (needs the network).
     Advisories,
 }
@@ -61,6 +67,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
     match verb {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Ci(options) => ci::run(&workspace, &options),
+        Verb::Servers(options) => servers::run(&workspace, &options),
         Verb::Advisories => ci::advisories(&workspace),
     }
 }

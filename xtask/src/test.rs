@@ -1,9 +1,12 @@
 //! `cargo xtask test`: what the tests need, then the tests.
 
+use std::process::Command;
+
 use anyhow::{Result, bail};
 
+use crate::server::Server;
 use crate::workspace::{Package, Workspace};
-use crate::{origin, server, tools};
+use crate::{container, origin, server, tools};
 
 /// What to test.
 #[derive(Debug, clap::Args)]
@@ -30,16 +33,14 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     };
     let across_crates = selected(workspace.in_folder("tests"));
 
-    let mut tests = tools::cargo();
-    tests.current_dir(&workspace.root).args(["test", "--all-features", "--no-fail-fast"]);
-    if options.package.is_empty() {
-        tests.arg("--workspace");
-    }
-    tests.args(options.package.iter().flat_map(|name| ["--package", name]));
+    let mut tests = cargo_test(workspace, options);
     tests.args(&options.filter).arg("--").args(&options.args);
 
+    let mut server = None;
     if across_crates || selected(workspace.named("flags-redis")) || selected(workspace.named("flags-cli")) {
-        tests.envs(server::find(&workspace.test_tools())?.variable());
+        let found = server::find(&workspace.test_tools())?;
+        tests.env_remove(container::VARIABLE).envs(found.variable()).args(found.skipped());
+        server = Some(found);
     } else {
         println!("redis: no selected package needs a server");
     }
@@ -48,8 +49,52 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     } else {
         println!("origin: no selected package needs litestar-flags");
     }
+    let containers = container::Run::new();
+    tests.envs(containers.variable());
     println!("tests: {}", tools::shown(&tests));
-    tools::run(&mut tests)
+    let ran = tools::run(&mut tests);
+    let contained = match server {
+        Some(server) if across_crates => in_a_container(workspace, options, &server, &containers),
+        _ => Ok(()),
+    };
+    ran.and(contained)
+}
+
+/// The conformance suite once more, against a server in a container.
+fn in_a_container(
+    workspace: &Workspace,
+    options: &Options,
+    server: &Server,
+    containers: &container::Run,
+) -> Result<()> {
+    if let Server::Image(_) = server {
+        println!("container: the conformance suite ran in one");
+        return Ok(());
+    }
+    let image = match container::image(&workspace.test_tools(), server.program())? {
+        Ok(image) => image,
+        Err(reason) => {
+            println!("container: test the conformance suite in a container ... ignored, {reason}");
+            return Ok(());
+        }
+    };
+    // Of the same packages as before, so that nothing is built anew.
+    let mut suite = cargo_test(workspace, options);
+    suite.args(["--test", "redis_conformance"]).args(&options.filter).arg("--").args(&options.args);
+    suite.env(container::VARIABLE, image).envs(containers.variable());
+    println!("container: {}", tools::shown(&suite));
+    tools::run(&mut suite)
+}
+
+/// `cargo test` with the selected packages and every feature.
+fn cargo_test(workspace: &Workspace, options: &Options) -> Command {
+    let mut tests = tools::cargo();
+    tests.current_dir(&workspace.root).args(["test", "--all-features", "--no-fail-fast"]);
+    if options.package.is_empty() {
+        tests.arg("--workspace");
+    }
+    tests.args(options.package.iter().flat_map(|name| ["--package", name]));
+    tests
 }
 
 /// The members' names, for an error.
