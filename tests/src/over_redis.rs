@@ -114,7 +114,7 @@ impl Harness for OverRedis {
         if servers.are_ours() {
             for mut raw in servers.all(&raw).await? {
                 let mut user = redis::cmd("ACL");
-                user.arg(&["SETUSER", "conformance", "on", "~*", "+@all"]).arg(format!(">{PASSWORD}"));
+                user.arg(&["SETUSER", "conformance", "on", "~*", "&*", "+@all"]).arg(format!(">{PASSWORD}"));
                 let _: () = user.query_async(&mut raw).await?;
             }
         }

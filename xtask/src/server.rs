@@ -23,7 +23,8 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 11] = [
+const NEED_A_PROCESS: [&str; 14] = [
+    "adversity::",
     "budgets::",
     "cluster::a_",
     "defects::",
@@ -35,6 +36,8 @@ const NEED_A_PROCESS: [&str; 11] = [
     "sentinel::a_",
     "sentinel::one_",
     "tls::a_store_behind_tls",
+    "watching::",
+    "guards::doctor_",
 ];
 
 impl Server {

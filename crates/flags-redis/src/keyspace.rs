@@ -113,6 +113,11 @@ impl Keyspace {
         }
     }
 
+    /// What the keys of records begin with, a kind each.
+    pub(crate) fn record_prefixes(&self) -> Vec<String> {
+        Kind::ALL.iter().map(|kind| format!("{}{}", self.prefix, namespace(*kind))).collect()
+    }
+
     /// The `SCAN` pattern of everything under the prefix.
     pub(crate) fn pattern(&self) -> String {
         format!("{}*", escape(&self.prefix))

@@ -41,6 +41,9 @@
 //! ACL SETUSER app on >password ~feature_flags:* -@all +eval +evalsha +time +get +mget +set +del +pttl +type +sadd +srem +smembers +scard +sscan +zadd +zrem +zcard +zscan +zrangebyscore +zremrangebyscore +hget +hset +hsetnx +hdel +scan
 //! ```
 //!
+//! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred` also
+//! `+client|id +subscribe &__redis__:invalidate`; without them the store does not declare the capability.
+//!
 //! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
 //! server, and `+sort ~*` makes listings one round trip; without it they go by cursor. In a cluster `+cluster|slots +asking` are needed
 //! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels. The driver `fred` wants
@@ -59,6 +62,7 @@
 //! | `driver` | one connection, over a client library: the cargo features `redis-rs` and `fred` |
 //! | `net` | TLS and sockets |
 //! | `deadline` | the time of a call |
+//! | `watch` | one task that follows the store for every watch of it |
 
 // Without a driver nothing of it is used; the build says so when a store is opened.
 #![cfg_attr(not(any(feature = "redis-rs", feature = "fred")), allow(dead_code))]
@@ -76,6 +80,7 @@ mod script;
 mod store;
 mod topology;
 mod url;
+mod watch;
 
 pub use options::{Driver, Foreign, RedisBuilder};
 pub use store::RedisStorage;

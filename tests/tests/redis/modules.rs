@@ -11,4 +11,5 @@ mod permissions;
 mod review;
 mod scans;
 mod tls;
+mod watching;
 mod wire;

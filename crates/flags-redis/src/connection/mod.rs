@@ -1,5 +1,6 @@
 //! [`Connection`]: commands to the server of a store, over a connection that is made anew when it breaks.
 
+mod follow;
 mod live;
 mod making;
 mod redirect;
@@ -16,6 +17,7 @@ use crate::error::{Cause, Failure};
 use crate::options::Options;
 use crate::reply::{Command, Reply};
 use crate::topology::Topology;
+pub(crate) use follow::Followed;
 use live::Live;
 use redirect::Settled;
 

@@ -14,11 +14,12 @@ mod plan;
 mod source;
 
 use std::future::Future;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use flags_core::storage::{Batch, BoxStream, Change, Descriptor, Effect, Health, Query, Stored};
+use flags_core::storage::{Batch, BoxStream, Capability, Change, Descriptor, Effect, Health, Query, Stored};
 use flags_core::{Error, Key, Result, Storage};
 
 use crate::connection::{Access, Answer, Connection};
@@ -28,6 +29,7 @@ use crate::keyspace::Keyspace;
 use crate::options::{Foreign, RedisBuilder};
 use crate::reply::{Command, Reply};
 use crate::url;
+use crate::watch::Watches;
 use known::Known;
 
 /// A store in Redis or Valkey.
@@ -39,7 +41,8 @@ use known::Known;
 /// any time: commands that were sent run to their end on the server, and their answers are discarded.
 #[derive(Debug)]
 pub struct RedisStorage {
-    connection: Connection,
+    connection: Arc<Connection>,
+    watches: Watches,
     keyspace: Keyspace,
     descriptor: Descriptor,
     foreign: Foreign,
@@ -122,7 +125,13 @@ impl Storage for RedisStorage {
 
     async fn watch(&self) -> Result<BoxStream<'static, Change>> {
         self.check_open()?;
-        Err(Error::unsupported("this backend does not watch; read again when it matters"))
+        if !self.descriptor.has(Capability::Watch) {
+            return Err(Error::unsupported(
+                "the server does not tell this user of changes (CLIENT TRACKING); grant what the documentation of this crate says of watches, or read again when it matters",
+            ));
+        }
+        let watch = self.watches.subscribe(&self.connection, &self.keyspace, self.deadline);
+        within(self.deadline, &AtomicBool::new(false), watch).await
     }
 
     async fn health(&self) -> Result<Health> {
@@ -131,6 +140,7 @@ impl Storage for RedisStorage {
 
     async fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::Release);
+        self.watches.close();
         self.connection.close();
         Ok(())
     }
@@ -138,6 +148,7 @@ impl Storage for RedisStorage {
 
 impl Drop for RedisStorage {
     fn drop(&mut self) {
+        self.watches.close();
         self.connection.close();
     }
 }

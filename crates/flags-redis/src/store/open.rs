@@ -10,16 +10,18 @@ use uuid::Uuid;
 use super::RedisStorage;
 use super::known::Known;
 use crate::connection::Connection;
-use crate::error::from_useless;
+use crate::error::{Failure, from_useless};
 use crate::keyspace::Keyspace;
 use crate::options::{Foreign, Options};
 use crate::reply::{Command, Reply, ServerError, Useless};
 use crate::script::{COMMIT, PROBE};
+use crate::watch::Watches;
 
 impl RedisStorage {
     pub(crate) async fn open_with(options: Options, keyspace: Keyspace) -> Result<Self> {
-        let store = Self {
-            connection: Connection::new(&options, keyspace.hash_tag())?,
+        let mut store = Self {
+            connection: Arc::new(Connection::new(&options, keyspace.hash_tag())?),
+            watches: Watches::new(),
             keyspace,
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,
@@ -30,6 +32,9 @@ impl RedisStorage {
         };
         store.reading(store.prove()).await?;
         store.reading(store.mark()).await?;
+        if store.reading(store.can_be_followed()).await? {
+            store.descriptor = store.descriptor.clone().with(Capability::Watch);
+        }
         Ok(store)
     }
 
@@ -44,6 +49,13 @@ impl RedisStorage {
             reply.done().map_err(from_useless)?;
         }
         Ok(())
+    }
+
+    /// Whether the server tells this user of changes: each driver asks for that in its own way, so that trying it is the only proof. What
+    /// fails for another reason may work later.
+    async fn can_be_followed(&self) -> Result<bool> {
+        let followed = self.connection.follow(self.keyspace.record_prefixes()).await;
+        Ok(!matches!(followed, Err(Failure::Refused(_))))
     }
 
     /// Runs each command that the store uses on scratch keys, and leaves nothing behind.

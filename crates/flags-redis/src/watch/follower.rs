@@ -1,0 +1,180 @@
+//! [`Follower`]: the task that follows the store while anybody watches.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use flags_core::watch::ChangeHub;
+use flags_core::{Key, Result};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::{State, lock};
+use crate::address::Address;
+use crate::connection::{Access, Connection, Followed};
+use crate::deadline::within;
+use crate::driver::{Link, Push};
+use crate::error::{Cause, Failure};
+use crate::keyspace::{Keyspace, Place};
+use crate::reply::{Command, Reply};
+
+/// How often the connection is tried while nothing is told: a dead one says nothing either.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long to wait before connecting again, at first and at most.
+const FIRST_WAIT: Duration = Duration::from_millis(50);
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+
+pub(super) struct Follower {
+    pub(super) connection: Arc<Connection>,
+    pub(super) keyspace: Keyspace,
+    /// For connecting, and for each heartbeat.
+    pub(super) deadline: Duration,
+    pub(super) hub: Arc<ChangeHub>,
+    pub(super) state: watch::Sender<State>,
+    pub(super) task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    /// Another one may have taken over by now.
+    pub(super) retired: AtomicBool,
+}
+
+/// Why the store is not followed any more.
+enum End {
+    /// The connection, or the server, is another one by now.
+    Lost,
+    /// Nobody watches.
+    Unwatched,
+}
+
+impl Drop for Follower {
+    /// Also with the runtime that it lives in: a watch that nobody feeds ends.
+    fn drop(&mut self) {
+        if *self.retired.get_mut() {
+            return;
+        }
+        self.state.send_replace(State::Failed(Failure::Closed));
+        drop(self.hub.close());
+    }
+}
+
+impl Follower {
+    pub(super) async fn run(self) {
+        let mut wait = FIRST_WAIT;
+        loop {
+            match self.begin().await {
+                Ok((followed, marker)) => {
+                    // Whatever happens from here on is told, and what happened before is read again.
+                    drop(self.hub.resync());
+                    self.state.send_replace(State::Following);
+                    wait = FIRST_WAIT;
+                    if let End::Unwatched = self.listen(followed, marker).await {
+                        return;
+                    }
+                    self.state.send_replace(State::Connecting);
+                    drop(self.hub.lost());
+                }
+                Err(Failure::Closed) => return,
+                Err(failure) => drop(self.state.send_replace(State::Failed(failure))),
+            }
+            if self.is_unwatched() {
+                return;
+            }
+            // Jitter keeps many clients from knocking at a restarted server together.
+            tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            wait = (wait * 2).min(LONGEST_WAIT);
+        }
+    }
+
+    async fn begin(&self) -> Result<(Followed, Option<Vec<u8>>), Failure> {
+        // Asked first, so that a connection that leads nowhere is noticed and made anew.
+        let marker = self.marker().await?;
+        let prefixes = self.keyspace.record_prefixes();
+        self.timed(self.connection.follow(prefixes)).await.map(|followed| (followed, marker))
+    }
+
+    async fn listen(&self, followed: Followed, mut marker: Option<Vec<u8>>) -> End {
+        let Followed { link, at, mut pushes } = followed;
+        loop {
+            let beat = self.beat(&*link, &at);
+            tokio::pin!(beat);
+            // What is told is passed on also while a heartbeat waits for its answer.
+            let found = loop {
+                tokio::select! {
+                    push = pushes.recv() => match push {
+                        Some(Push::Invalidate(Some(keys))) => self.pass_on(&keys),
+                        Some(Push::Invalidate(None)) => self.miss(),
+                        Some(Push::Lost) | None => return End::Lost,
+                    },
+                    found = &mut beat => break found,
+                }
+            };
+            let Some(found) = found else { return End::Lost };
+            if let Some(found) = found
+                && found != marker
+            {
+                // Emptied, and perhaps begun anew, by somebody of whom nothing was told.
+                self.miss();
+                marker = found;
+            }
+            if self.is_unwatched() {
+                return End::Unwatched;
+            }
+        }
+    }
+
+    /// After a while: whether it still follows the right server, which is none if not, and the marker if that is known.
+    async fn beat(&self, link: &dyn Link, at: &Address) -> Option<Option<Option<Vec<u8>>>> {
+        tokio::time::sleep(HEARTBEAT).await;
+        let ping = [Command::new("PING")];
+        let answered = self.timed(async { link.send(&ping).await.map_err(Failure::Unanswered) });
+        if answered.await.is_err() {
+            return None;
+        }
+        // By the other connection, which learns where the server is. What it cannot say now it may say later.
+        let marker = self.marker().await.ok();
+        (self.connection.leads_to().as_ref() == Some(at)).then_some(marker)
+    }
+
+    /// The id of the store. An emptied one has another.
+    async fn marker(&self) -> Result<Option<Vec<u8>>, Failure> {
+        let ask = [Command::new("HGET").arg(self.keyspace.marker()).arg("id")];
+        let answer = self.timed(self.connection.send(&ask, Access::Read)).await?;
+        match answer.replies.into_iter().next() {
+            Some(Reply::Bytes(id)) => Ok(Some(id)),
+            Some(Reply::Error(error)) => Err(Failure::Refused(error)),
+            _ => Ok(None),
+        }
+    }
+
+    async fn timed<T>(&self, call: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+        let unhanded = AtomicBool::new(false);
+        let call = within(self.deadline, &unhanded, async { Ok(call.await) });
+        call.await.unwrap_or_else(|_| Err(Failure::NotSent(Cause::Timeout(self.deadline))))
+    }
+
+    fn pass_on(&self, redis_keys: &[Vec<u8>]) {
+        let keys: Vec<Key> = redis_keys
+            .iter()
+            .filter_map(|key| match self.keyspace.place(key) {
+                Some(Place::Record(key)) => Some(key),
+                _ => None,
+            })
+            .collect();
+        drop(self.hub.changed(&keys));
+    }
+
+    /// Anything may have changed.
+    fn miss(&self) {
+        drop(self.hub.lost());
+        drop(self.hub.resync());
+    }
+
+    /// Whether this is the end, since nobody watches; who comes later starts another.
+    fn is_unwatched(&self) -> bool {
+        let mut task = lock(&self.task);
+        let unwatched = self.hub.is_empty();
+        if unwatched {
+            *task = None;
+            self.retired.store(true, Ordering::Release);
+        }
+        unwatched
+    }
+}

@@ -1,0 +1,192 @@
+//! Watches: who may, what is seen, and what a break becomes (C12).
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use flags_core::storage::{BoxStream, Capability, Change};
+use flags_core::{ErrorKind, Record, Storage as _};
+use flags_redis::RedisStorage;
+use flags_tests::server::Server;
+use flags_tests::wait::until;
+use futures_util::StreamExt as _;
+
+use crate::common::{change, flag, patient, phase, put, raw, user};
+
+/// Far longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+async fn open(server: &Server) -> Result<RedisStorage> {
+    // Such a server is dead after a second.
+    let builder = patient(&server.url())?.prefix("ff:").command_timeout(Duration::from_secs(1));
+    Ok(builder.deadline(Duration::from_secs(5)).open().await?)
+}
+
+async fn next(watch: &mut BoxStream<'static, Change>) -> Result<Change> {
+    let change = tokio::time::timeout(PATIENCE, watch.next()).await.context("nothing comes")?;
+    change.context("the watch has ended")
+}
+
+/// The next change is that record's.
+async fn sees(watch: &mut BoxStream<'static, Change>, record: impl Into<Record>) -> Result<()> {
+    let key = record.into().key();
+    assert_eq!(next(watch).await?, Change::Changed(key));
+    Ok(())
+}
+
+/// The store is lost and found; what changed meanwhile is told by no key.
+async fn is_lost_and_found(watch: &mut BoxStream<'static, Change>) -> Result<()> {
+    assert_eq!(next(watch).await?, Change::Lost);
+    assert_eq!(next(watch).await?, Change::Resync);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_user_may_watch_with_what_the_documentation_says_and_not_without() -> Result<()> {
+    let docs = include_str!("../../../crates/flags-redis/src/lib.rs");
+    assert!(docs.contains("needs `+client|tracking` as well"));
+    assert!(docs.contains("`+client|id +subscribe &__redis__:invalidate`"));
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let granted = ["+client|tracking", "+client|id", "+subscribe", "&__redis__:invalidate"];
+    for (watches, rules) in [(true, &granted[..]), (false, &[])] {
+        let mut user = redis::cmd("ACL");
+        user.arg(&["SETUSER", "app", "reset", "on", ">pw", "~ff:*", "+@all", "-client", "-subscribe"]).arg(rules);
+        user.query_async::<()>(&mut raw).await?;
+        let store = patient(&server.url())?.credentials(Some("app"), "pw").prefix("ff:").open().await?;
+        assert_eq!(store.descriptor().has(Capability::Watch), watches);
+        match store.watch().await {
+            Ok(mut watch) => {
+                assert!(watches);
+                assert_eq!(next(&mut watch).await?, Change::Resync);
+                put(&store, flag("a")).await?;
+                sees(&mut watch, flag("a")).await?;
+            }
+            Err(error) => assert_eq!((watches, error.kind()), (false, ErrorKind::Unsupported), "{error:?}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn every_writer_is_seen_and_indexes_make_no_noise() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    let owner = flag("a");
+    put(&store, owner.clone()).await?;
+    sees(&mut watch, owner.clone()).await?;
+    for record in [Record::from(change(owner.id)), phase(owner.id).into(), user(owner.id, "x").into()] {
+        put(&store, record.clone()).await?;
+        sees(&mut watch, record).await?;
+    }
+    // A writer that knows nothing of us, an expiry, and what is none of our records.
+    let place = format!("ff:override:{}:user:x", owner.id);
+    redis::cmd("SADD").arg("ff:flags").arg("other").query_async::<()>(&mut raw).await?;
+    redis::cmd("SET").arg("gg:flag:a").arg("{}").query_async::<()>(&mut raw).await?;
+    redis::cmd("PEXPIRE").arg(&place).arg(1).query_async::<()>(&mut raw).await?;
+    sees(&mut watch, user(owner.id, "x")).await?;
+    until("the override is gone", async || {
+        let left: i64 = redis::cmd("EXISTS").arg(&place).query_async(&mut raw.clone()).await?;
+        Ok(left == 0)
+    })
+    .await?;
+    redis::cmd("DEL").arg("ff:flag:a").query_async::<()>(&mut raw).await?;
+    loop {
+        // The expiry may be told once more.
+        match next(&mut watch).await? {
+            Change::Changed(key) if key == Record::from(user(owner.id, "x")).key() => {}
+            other => {
+                assert_eq!(other, Change::Changed(Record::from(owner).key()));
+                return Ok(());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_emptied_server_is_a_resync() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    put(&store, flag("a")).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    for command in ["FLUSHDB", "FLUSHALL"] {
+        redis::cmd(command).query_async::<()>(&mut raw).await?;
+        is_lost_and_found(&mut watch).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_broken_connection_is_lost_and_found() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    for round in 0..5 {
+        let mut raw = raw(&server.url()).await?;
+        let mut kill = redis::cmd("CLIENT");
+        kill.arg(&["KILL", "SKIPME", "yes", "USER", "default"]).query_async::<()>(&mut raw).await?;
+        is_lost_and_found(&mut watch).await?;
+        let one = flag(&format!("f{round}"));
+        // The other connection was killed as well, which a write that meets it says.
+        if put(&store, one.clone()).await.is_err() {
+            put(&store, one.clone()).await?;
+        }
+        sees(&mut watch, one).await?;
+    }
+    server.stop();
+    assert_eq!(next(&mut watch).await?, Change::Lost);
+    let error = store.watch().await.map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    server.run()?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    put(&store, flag("later")).await?;
+    sees(&mut watch, flag("later")).await
+}
+
+#[tokio::test]
+async fn a_frozen_server_is_lost_and_found() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    server.freeze()?;
+    assert_eq!(next(&mut watch).await?, Change::Lost);
+    server.thaw()?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    put(&store, flag("a")).await?;
+    sees(&mut watch, flag("a")).await
+}
+
+#[tokio::test]
+async fn watches_share_a_connection_that_ends_with_the_last_of_them() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let connections = async || -> Result<usize> {
+        let mut raw = raw(&server.url()).await?;
+        let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut raw).await?;
+        // But for the one that asks.
+        Ok(list.lines().count() - 1)
+    };
+    until("opening leaves one", async || Ok(connections().await? == 1)).await?;
+    let mut watches = Vec::new();
+    for _ in 0..10 {
+        let mut watch = store.watch().await?;
+        assert_eq!(next(&mut watch).await?, Change::Resync);
+        watches.push(watch);
+    }
+    assert_eq!(connections().await?, 2);
+    put(&store, flag("a")).await?;
+    for watch in &mut watches {
+        sees(watch, flag("a")).await?;
+    }
+    drop(watches);
+    until("nobody watches", async || Ok(connections().await? == 1)).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    store.close().await?;
+    assert!(tokio::time::timeout(PATIENCE, watch.next()).await?.is_none());
+    until("the store is closed", async || Ok(connections().await? == 0)).await
+}
