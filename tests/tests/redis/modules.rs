@@ -3,6 +3,7 @@ mod budgets;
 mod common;
 mod expiry;
 mod foreign;
+mod limits;
 mod outages;
 mod ownership;
 mod permissions;

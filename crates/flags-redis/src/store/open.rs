@@ -7,6 +7,7 @@ use flags_core::storage::{Capability, Descriptor};
 use flags_core::{Error, ErrorKind, Kind, Result};
 
 use super::RedisStorage;
+use super::concern::Confirmed;
 use super::known::Known;
 use crate::connection::Connection;
 use crate::error::from_useless;
@@ -19,6 +20,7 @@ impl RedisStorage {
     pub(crate) async fn open_with(options: Options, keyspace: Keyspace) -> Result<Self> {
         let store = Self {
             connection: Connection::new(&options, keyspace.hash_tag())?,
+            confirmed: Confirmed::new(&options, keyspace.hash_tag())?,
             keyspace,
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,
@@ -28,6 +30,9 @@ impl RedisStorage {
             closed: AtomicBool::new(false),
         };
         store.reading(store.prove()).await?;
+        if let Some(confirmed) = &store.confirmed {
+            store.reading(confirmed.prove()).await?;
+        }
         Ok(store)
     }
 
