@@ -49,6 +49,8 @@
 //! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels. The driver `fred` wants
 //! `+ping` of a user who gives no password.
 //!
+#![doc = include_str!("../docs/durability.md")]
+//!
 //! # Module map
 //!
 //! | module | what |

@@ -56,6 +56,20 @@ impl fmt::Debug for Secret {
     }
 }
 
+/// What a commit waits for before it is acknowledged.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Concern {
+    pub(crate) replicas: u16,
+    pub(crate) fsync: bool,
+    pub(crate) timeout: Duration,
+}
+
+impl Concern {
+    pub(crate) fn is_none(&self) -> bool {
+        self.replicas == 0 && !self.fsync
+    }
+}
+
 /// How the server is found.
 #[derive(Debug, Clone)]
 pub(crate) enum Place {
@@ -85,6 +99,7 @@ pub(crate) struct Options {
     pub(crate) login: Login,
     pub(crate) prefix: String,
     pub(crate) foreign: Foreign,
+    pub(crate) concern: Concern,
     pub(crate) connect_timeout: Duration,
     pub(crate) command_timeout: Duration,
     pub(crate) deadline: Duration,
@@ -101,6 +116,7 @@ impl Options {
             login: Login::default(),
             prefix: PREFIX.to_owned(),
             foreign: Foreign::default(),
+            concern: Concern { replicas: 0, fsync: false, timeout: Duration::from_secs(1) },
             connect_timeout: Duration::from_millis(250),
             command_timeout: Duration::from_secs(1),
             deadline: Duration::from_secs(2),
@@ -230,6 +246,28 @@ impl RedisBuilder {
         self
     }
 
+    /// Acknowledges a commit only when so many replicas have it, for which it waits so long; see [durability](crate#durability). Where they
+    /// do not have it in time the commit is `Indeterminate`, and its error says how many do: it is applied, and lost if the
+    /// server is lost before they have it.
+    ///
+    /// Commits of such a store take a few connections of their own, and one more round trip each. The time ends
+    /// before the [`deadline`](Self::deadline) in any case.
+    pub fn replicas(mut self, replicas: u16, timeout: Duration) -> Self {
+        self.options.concern.replicas = replicas;
+        self.options.concern.timeout = timeout;
+        self
+    }
+
+    /// Acknowledges a commit only when the server has it on disk, and with [`replicas`](Self::replicas) so many of them on theirs,
+    /// for which it waits so long, for both alike. Otherwise as there.
+    ///
+    /// Opening fails with `Unsupported` for a server that cannot say so (before Redis 7.2) or writes no append-only file.
+    pub fn fsync(mut self, timeout: Duration) -> Self {
+        self.options.concern.fsync = true;
+        self.options.concern.timeout = timeout;
+        self
+    }
+
     /// How long one attempt to connect may take; 250 ms unless said otherwise.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
@@ -262,6 +300,7 @@ impl RedisBuilder {
             ("connect_timeout", self.options.connect_timeout),
             ("command_timeout", self.options.command_timeout),
             ("deadline", self.options.deadline),
+            ("wait", self.options.concern.timeout),
         ] {
             if timeout.is_zero() {
                 return Err(Error::new(ErrorKind::Invalid, "zero leaves no time").with_field(field));

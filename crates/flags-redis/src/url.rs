@@ -134,6 +134,18 @@ fn parameter(options: &mut Options, sentinel: &mut Login, name: &str, value: &st
         "connect_timeout_ms" => options.connect_timeout = millis(name, value)?,
         "command_timeout_ms" => options.command_timeout = millis(name, value)?,
         "deadline_ms" => options.deadline = millis(name, value)?,
+        "replicas" => {
+            options.concern.replicas =
+                value.parse().map_err(|_| invalid("the parameter replicas is no number of replicas"))?;
+        }
+        "fsync" => {
+            options.concern.fsync = match value {
+                "true" => true,
+                "false" => false,
+                _ => return Err(invalid("the parameter fsync is neither true nor false")),
+            };
+        }
+        "wait_ms" => options.concern.timeout = millis(name, value)?,
         "sentinel_user" => sentinel.username = Some(value.to_owned()),
         "sentinel_password" => sentinel.password = Some(Secret::new(value)),
         "driver" => {
@@ -156,7 +168,7 @@ fn parameter(options: &mut Options, sentinel: &mut Login, name: &str, value: &st
             let name = if plain { format!("{name:?}") } else { "of that name".to_owned() };
             return Err(invalid(format!(
                 "there is no parameter {name}; there are prefix, foreign, db, driver, connect_timeout_ms, \
-                 command_timeout_ms, deadline_ms, ca_file, cert_file, key_file, sentinel_user and sentinel_password"
+                 command_timeout_ms, deadline_ms, replicas, fsync, wait_ms, ca_file, cert_file, key_file, sentinel_user and sentinel_password"
             )));
         }
     }

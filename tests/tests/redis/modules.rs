@@ -5,6 +5,7 @@ mod common;
 mod expiry;
 mod foreign;
 mod inspection;
+mod limits;
 mod outages;
 mod ownership;
 mod permissions;

@@ -1,6 +1,7 @@
 //! Clusters whose slots move and masters that die, under load, with each driver.
 
 mod common;
+mod concern;
 mod failover;
 mod load;
 mod refused;

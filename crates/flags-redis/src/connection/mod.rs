@@ -3,6 +3,7 @@
 mod follow;
 mod live;
 mod making;
+pub(crate) mod pool;
 mod redirect;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -130,6 +131,27 @@ impl Connection {
         }
     }
 
+    /// Sends to the connection of that number and no other, and waits so long for the answer.
+    ///
+    /// # Errors
+    ///
+    /// `Unanswered`, also where that connection is gone.
+    pub(crate) async fn send_on(
+        &self,
+        link: u64,
+        commands: &[Command],
+        limit: Duration,
+    ) -> Result<Vec<Reply>, Failure> {
+        let current = self.current().clone();
+        let importing = self.importing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let live = current.into_iter().chain(importing).find(|live| live.number() == link);
+        let gone = || Cause::broken("the connection that the write was made on is gone");
+        match live {
+            Some(live) => live.send(commands, limit).await.map_err(Failure::Unanswered),
+            None => Err(Failure::Unanswered(gone())),
+        }
+    }
+
     /// Once, over that connection, for so long.
     async fn exchange(
         &self,
@@ -148,6 +170,11 @@ impl Connection {
     /// Gives the connection up, for good.
     pub(crate) fn close(&self) {
         self.closed.store(true, Ordering::Release);
+        self.hang_up();
+    }
+
+    /// Ends the connection; the next call makes another.
+    fn hang_up(&self) {
         let importing = self.importing.lock().unwrap_or_else(PoisonError::into_inner).take();
         for live in self.current().take().into_iter().chain(importing) {
             live.kill();

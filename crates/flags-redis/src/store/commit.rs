@@ -47,21 +47,34 @@ impl RedisStorage {
         let mut rounds = 0;
         while rounds < ROUNDS {
             let plan = Plan::new(ops, values, &learned, &self.keyspace);
+            // For this round alone: what it turns out to need may be another commit.
+            let lease = match &self.confirmed {
+                Some(confirmed) => Some((confirmed, confirmed.take().await?)),
+                None => None,
+            };
+            let connection = lease.as_ref().map_or(&self.connection, |(_, lease)| lease);
             let (reply, link) = COMMIT
-                .run(&self.connection, &plan.keys, &plan.args, Access::Write(handed))
+                .run(connection, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
+            if let Some((_, lease)) = &lease {
+                lease.busy(false);
+            }
             match answer(reply, ops, &plan, &learned)? {
                 Answer::Done(effects) => {
                     self.remember(ops, &learned);
+                    if let Some((confirmed, lease)) = &lease {
+                        confirmed.confirm(lease, link, handed).await?;
+                    }
                     return Ok(effects);
                 }
                 Answer::Needs(needs) => {
                     rounds += 1;
+                    drop(lease);
                     self.learn(&mut learned, needs, ops, handed).await?;
                 }
                 // A replica, that was the master before: the commit did not run, and the master is another one.
-                Answer::Refused(error) if self.connection.gives_way(link, &error).await => {}
+                Answer::Refused(error) if connection.gives_way(link, &error).await => {}
                 Answer::Refused(error) => return Err(from_useless(error.into())),
             }
         }

@@ -2,6 +2,7 @@
 
 mod cascade;
 mod commit;
+mod concern;
 mod cursor;
 mod get;
 mod health;
@@ -30,6 +31,7 @@ use crate::options::{Foreign, RedisBuilder};
 use crate::reply::{Command, Reply};
 use crate::url;
 use crate::watch::Watches;
+use concern::Confirmed;
 use known::Known;
 
 /// A store in Redis or Valkey.
@@ -43,6 +45,8 @@ use known::Known;
 pub struct RedisStorage {
     connection: Arc<Connection>,
     watches: Watches,
+    /// Where commits are made instead, if they wait for replicas or disks.
+    confirmed: Option<Confirmed>,
     keyspace: Keyspace,
     descriptor: Descriptor,
     foreign: Foreign,
@@ -63,6 +67,7 @@ impl RedisStorage {
     /// | `foreign=scan`, `foreign=index` | [`RedisBuilder::foreign`] |
     /// | `db` | the number of the database |
     /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name |
+    /// | `replicas`, `fsync=true`, `wait_ms` | [`RedisBuilder::replicas`], [`RedisBuilder::fsync`], and how long to wait for both, 1000 unless said otherwise |
     /// | `driver=redis-rs`, `driver=fred` | [`RedisBuilder::driver`] |
     /// | `ca_file` | [`RedisBuilder::ca_certificates`], from a file |
     /// | `sentinel_user`, `sentinel_password` | [`RedisBuilder::sentinel_credentials`] |
@@ -91,6 +96,14 @@ impl RedisStorage {
     async fn reading<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.check_open()?;
         within(self.deadline, &AtomicBool::new(false), call).await
+    }
+
+    fn hang_up(&self) {
+        self.watches.close();
+        self.connection.close();
+        if let Some(confirmed) = &self.confirmed {
+            confirmed.close();
+        }
     }
 
     /// Sends commands that change nothing, as one write.
@@ -140,15 +153,13 @@ impl Storage for RedisStorage {
 
     async fn close(&self) -> Result<()> {
         self.closed.store(true, Ordering::Release);
-        self.watches.close();
-        self.connection.close();
+        self.hang_up();
         Ok(())
     }
 }
 
 impl Drop for RedisStorage {
     fn drop(&mut self) {
-        self.watches.close();
-        self.connection.close();
+        self.hang_up();
     }
 }

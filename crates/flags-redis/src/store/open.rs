@@ -8,6 +8,7 @@ use flags_core::{Error, ErrorKind, Kind, Result};
 use uuid::Uuid;
 
 use super::RedisStorage;
+use super::concern::Confirmed;
 use super::known::Known;
 use crate::connection::Connection;
 use crate::error::{Failure, from_useless};
@@ -22,6 +23,7 @@ impl RedisStorage {
         let mut store = Self {
             connection: Arc::new(Connection::new(&options, keyspace.hash_tag())?),
             watches: Watches::new(),
+            confirmed: Confirmed::new(&options, keyspace.hash_tag())?,
             keyspace,
             descriptor: Descriptor::new("redis").with(Capability::Durable).with(Capability::Shared),
             foreign: options.foreign,
@@ -31,6 +33,9 @@ impl RedisStorage {
             closed: AtomicBool::new(false),
         };
         store.reading(store.prove()).await?;
+        if let Some(confirmed) = &store.confirmed {
+            store.reading(confirmed.prove()).await?;
+        }
         store.reading(store.mark()).await?;
         if store.reading(store.can_be_followed()).await? {
             store.descriptor = store.descriptor.clone().with(Capability::Watch);
