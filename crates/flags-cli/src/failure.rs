@@ -139,6 +139,7 @@ fn hint(error: &Error) -> Option<String> {
     let noun = error.key().map_or("flag", |key| noun(key.kind()));
     Some(match error.kind() {
         ErrorKind::NotFound => match error.field() {
+            None if noun == "override" => "`flags override list KEY` shows what there is".to_owned(),
             Some(_) => "`flags flag list` shows the flags that there are".to_owned(),
             None => format!("`flags {noun} list` shows what there is"),
         },

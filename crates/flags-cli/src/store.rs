@@ -8,7 +8,7 @@ use feature_flags::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::Global;
-use crate::failure::{Exit, Failure, noun};
+use crate::failure::{Exit, Failure};
 
 /// The store where none is named: a file in the current directory, which the first write creates.
 const EMBEDDED: &str = "file:flags.json";
@@ -114,18 +114,6 @@ pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revis
         other => return Err(unknown(other)),
     };
     if deleted { Ok(()) } else { Err(Error::not_found(key.clone())) }
-}
-
-/// What to say of a record whose flag does not exist.
-pub(crate) fn ownerless(key: &Key) -> Failure {
-    let noun = noun(key.kind());
-    let mut failure = Failure::input(
-        "its flag does not exist, so nobody uses it",
-        format!("`flags {noun} list --orphans` shows such records, `flags {noun} delete` deletes them"),
-    );
-    failure.exit = Exit::Ok;
-    failure.kind = "orphan";
-    failure.about(Some(key))
 }
 
 /// A kind of record that a later version of the library adds.

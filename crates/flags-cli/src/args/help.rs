@@ -116,7 +116,7 @@ Examples:
 
 pub(super) const EXPORT: &str = "\
 Records that cannot be read are named on standard error, and the exit code is 1.
-Records whose flag does not exist are named and left out.
+Records whose flag does not exist, or cannot be read, are named and left out.
 
 Example:
   flags export > flags.json";
@@ -145,6 +145,8 @@ Examples:
 pub(super) const DOCTOR: &str = "\
 An error makes the exit code 1: a record that cannot be read, a record whose
 flag does not exist, a segment that is its own ancestor, a key of another type.
+While a flag cannot be read, nobody knows which records are its own: those whose
+flag is not found are then a warning, and `list --orphans` lists none.
 A warning does not, and neither does what was repaired.
 
 Examples:
