@@ -123,6 +123,8 @@ fn what_may_belong_to_a_flag_that_cannot_be_read_is_no_orphan() -> Result<()> {
     with("", GONE)?;
     let listed = cli.quiet(&["override", "list", "--orphans"], "")?;
     ensure!(listed.code == Some(0) && listed.stdout.contains(GONE), "{listed:?}");
-    ensure!(cli.quiet(&["doctor"], "")?.code == Some(1));
+    let found = cli.quiet(&["doctor"], "")?;
+    ensure!(found.code == Some(1) && found.stdout.contains("error: override:"), "{found:?}");
+    ensure!(found.stdout.contains("its flag does not exist, so nobody uses it"), "{found:?}");
     Ok(())
 }
