@@ -107,8 +107,9 @@ tenant_id, environment, app_version, ip_address, user_agent, country, and
 anything else in attributes. A flag that does not exist ends with exit code 3.
 
 A line for --stdin is an object of flag and context and, if need be, overrides,
-segments, time_schedules, at, default and semantics; a line that cannot be read
-is answered with PARSE_ERROR, and the exit code is then 1.
+segments, time_schedules, at, default and semantics; a line that cannot be read,
+or is longer than 64 MiB, is answered with PARSE_ERROR, and the exit code is
+then 1.
 
 Examples:
   flags eval new-checkout --context '{\"targeting_key\": \"ann\"}' --explain
@@ -132,6 +133,9 @@ Examples:
   flags import flags.json --replace --yes";
 
 pub(super) const WATCH: &str = "\
+A store that cannot tell of changes ends it with exit code 1; with --json the
+kind is `unsupported`. While the store does not answer it is asked again.
+
 A line says what was written and by which members a flag has changed. With
 --json each line is an object: {\"change\": \"changed\", \"key\", \"record\"}, the
 record null once it is deleted, with \"error\" where it cannot be read;
