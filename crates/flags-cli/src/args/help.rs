@@ -125,8 +125,8 @@ Example:
 pub(super) const IMPORT: &str = "\
 Without --replace nothing is deleted. With it, what somebody at the terminal
 says yes to is what is done: if the store changed meanwhile, the exit code is 4.
-Records are written in batches; repeat an
-import that was interrupted, and what is there already is left alone.
+Records are written in batches; repeat an import that was interrupted, and what
+is there already is left alone.
 
 Examples:
   flags import flags.json --dry-run
@@ -149,12 +149,13 @@ Examples:
 pub(super) const DOCTOR: &str = "\
 An error makes the exit code 1: a record that cannot be read, a record whose
 flag does not exist, a segment that is its own ancestor, a key of another type.
+A warning does not, and neither does what was repaired.
+
 While a flag cannot be read, nobody knows which records are its own: those whose
 flag is not found are then a warning, and `list --orphans` lists none.
-A warning does not, and neither does what was repaired.
 
 Examples:
   flags doctor                 look only
-  flags doctor --repair        enter records into the indexes that lack them, and
+  flags doctor --repair        enter records into the indexes that lack them,
                                remove entries that lead nowhere
   flags doctor --json | jq '.findings[] | select(.severity == \"error\")'";

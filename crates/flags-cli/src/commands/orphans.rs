@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use feature_flags::{Error, FlagId, Key, Kind, Record};
+use feature_flags::{Error, ErrorKind, FlagId, Key, Kind, Record};
 
 use super::Session;
 use crate::failure::{Exit, Failure, noun};
@@ -60,13 +60,21 @@ impl Orphans {
 
     /// Those whose flag was not created meanwhile either.
     pub(super) async fn found(self, session: &Session) -> Result<Ownerless, Failure> {
-        let why = if self.doubtful { Why::Unknown } else { Why::Missing };
+        let mut why = if self.doubtful { Why::Unknown } else { Why::Missing };
         let mut exists: HashMap<FlagId, bool> = HashMap::new();
         let mut keys = Vec::new();
         for (owner, key) in self.suspects {
             let exists = match exists.entry(owner) {
                 Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(new) => *new.insert(session.store.get_flag_by_id(owner).await?.is_some()),
+                Entry::Vacant(new) => *new.insert(match session.store.get_flag_by_id(owner).await {
+                    Ok(flag) => flag.is_some(),
+                    // It is there, and as good as unknown.
+                    Err(error) if error.kind() == ErrorKind::Corrupt => {
+                        why = Why::Unknown;
+                        false
+                    }
+                    Err(error) => return Err(error.into()),
+                }),
             };
             if !exists {
                 keys.push(key);
