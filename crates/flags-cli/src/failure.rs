@@ -134,11 +134,15 @@ fn exit_of(kind: ErrorKind) -> Exit {
     }
 }
 
+/// What a hint begins with where the call that failed was certainly not applied.
+pub(crate) const NOTHING_CHANGED: &str = "nothing was changed";
+
 /// The next step.
 fn hint(error: &Error) -> Option<String> {
     let noun = error.key().map_or("flag", |key| noun(key.kind()));
     Some(match error.kind() {
         ErrorKind::NotFound => match error.field() {
+            None if noun == "override" => "`flags override list KEY` shows what there is".to_owned(),
             Some(_) => "`flags flag list` shows the flags that there are".to_owned(),
             None => format!("`flags {noun} list` shows what there is"),
         },
@@ -150,14 +154,13 @@ fn hint(error: &Error) -> Option<String> {
                                deleted without being read"
             .to_owned(),
         ErrorKind::Unavailable => {
-            "nothing was changed; check the URL in --store or FLAGS_STORE, and that the store is up"
-                .to_owned()
+            format!("{NOTHING_CHANGED}; check the URL in --store or FLAGS_STORE, and that the store is up")
         }
         ErrorKind::Indeterminate => "the write may have been applied: look before you repeat it".to_owned(),
         ErrorKind::Denied => {
             "check the user and the password in the URL, and what the store permits that user".to_owned()
         }
-        ErrorKind::Invalid => "nothing was changed; correct it, and repeat the command".to_owned(),
+        ErrorKind::Invalid => format!("{NOTHING_CHANGED}; correct it, and repeat the command"),
         _ => return None,
     })
 }

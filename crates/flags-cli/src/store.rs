@@ -1,5 +1,7 @@
 //! Opening the store; creating, updating and deleting a record of any kind.
 
+use std::path::Path;
+
 use feature_flags::storage::{Batch, Expect, Revision, Stored};
 use feature_flags::{
     Error, ErrorKind, Flag, FlagKey, FlagStore, Key, Model, Override, Record, Result, Timestamp, Versioned,
@@ -8,19 +10,29 @@ use feature_flags::{
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::args::Global;
-use crate::failure::{Exit, Failure, noun};
+use crate::failure::{Exit, Failure};
+use crate::output::Output;
 
 /// The store where none is named: a file in the current directory, which the first write creates.
 const EMBEDDED: &str = "file:flags.json";
+const EMBEDDED_FILE: &str = "flags.json";
 
 /// Opens the store that the options name; its URL, the prefix included, comes with it.
-pub(crate) async fn open(global: &Global) -> Result<(FlagStore, String), Failure> {
-    let url = global.store.as_deref().filter(|url| !url.is_empty()).unwrap_or(EMBEDDED);
+pub(crate) async fn open(global: &Global, out: Output) -> Result<(FlagStore, String), Failure> {
+    let url = global.store.as_deref().filter(|url| !url.is_empty()).unwrap_or_else(|| {
+        // Whoever forgot to name the store would look for the flag where it is not.
+        if !Path::new(EMBEDDED_FILE).exists() {
+            out.note("no store is named: this is ./flags.json, which the first write creates");
+        }
+        EMBEDDED
+    });
     let url = with_prefix(url, global.prefix.as_deref());
     match connect(&url).await {
         Ok(storage) => Ok((FlagStore::new(storage), url)),
         Err(error) => {
-            let wrong_url = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported);
+            // What a document holds is no mistake on the command line.
+            let document = url.strip_prefix("memory:").is_some_and(|path| !path.is_empty());
+            let wrong_url = matches!(error.kind(), ErrorKind::Invalid | ErrorKind::Unsupported) && !document;
             let mut failure = Failure::from(error);
             if wrong_url {
                 failure.exit = Exit::Usage;
@@ -114,18 +126,6 @@ pub(crate) async fn delete(store: &FlagStore, key: &Key, expected: Option<&Revis
         other => return Err(unknown(other)),
     };
     if deleted { Ok(()) } else { Err(Error::not_found(key.clone())) }
-}
-
-/// What to say of a record whose flag does not exist.
-pub(crate) fn ownerless(key: &Key) -> Failure {
-    let noun = noun(key.kind());
-    let mut failure = Failure::input(
-        "its flag does not exist, so nobody uses it",
-        format!("`flags {noun} list --orphans` shows such records, `flags {noun} delete` deletes them"),
-    );
-    failure.exit = Exit::Ok;
-    failure.kind = "orphan";
-    failure.about(Some(key))
 }
 
 /// A kind of record that a later version of the library adds.

@@ -107,8 +107,9 @@ tenant_id, environment, app_version, ip_address, user_agent, country, and
 anything else in attributes. A flag that does not exist ends with exit code 3.
 
 A line for --stdin is an object of flag and context and, if need be, overrides,
-segments, time_schedules, at, default and semantics; a line that cannot be read
-is answered with PARSE_ERROR, and the exit code is then 1.
+segments, time_schedules, at, default and semantics; a line that cannot be read,
+or is longer than 64 MiB, is answered with PARSE_ERROR, and the exit code is
+then 1.
 
 Examples:
   flags eval new-checkout --context '{\"targeting_key\": \"ann\"}' --explain
@@ -116,7 +117,7 @@ Examples:
 
 pub(super) const EXPORT: &str = "\
 Records that cannot be read are named on standard error, and the exit code is 1.
-Records whose flag does not exist are named and left out.
+Records whose flag does not exist, or cannot be read, are named and left out.
 
 Example:
   flags export > flags.json";
@@ -124,14 +125,17 @@ Example:
 pub(super) const IMPORT: &str = "\
 Without --replace nothing is deleted. With it, what somebody at the terminal
 says yes to is what is done: if the store changed meanwhile, the exit code is 4.
-Records are written in batches; repeat an
-import that was interrupted, and what is there already is left alone.
+Records are written in batches; repeat an import that was interrupted, and what
+is there already is left alone.
 
 Examples:
   flags import flags.json --dry-run
   flags import flags.json --replace --yes";
 
 pub(super) const WATCH: &str = "\
+A store that cannot tell of changes ends it with exit code 1; with --json the
+kind is `unsupported`. While the store does not answer it is asked again.
+
 A line says what was written and by which members a flag has changed. With
 --json each line is an object: {\"change\": \"changed\", \"key\", \"record\"}, the
 record null once it is deleted, with \"error\" where it cannot be read;
@@ -147,8 +151,11 @@ An error makes the exit code 1: a record that cannot be read, a record whose
 flag does not exist, a segment that is its own ancestor, a key of another type.
 A warning does not, and neither does what was repaired.
 
+While a flag cannot be read, nobody knows which records are its own: those whose
+flag is not found are then a warning, and `list --orphans` lists none.
+
 Examples:
   flags doctor                 look only
-  flags doctor --repair        enter records into the indexes that lack them, and
+  flags doctor --repair        enter records into the indexes that lack them,
                                remove entries that lead nowhere
   flags doctor --json | jq '.findings[] | select(.severity == \"error\")'";

@@ -40,12 +40,17 @@ fn showable(error: Error, arguments: &[String]) -> Error {
 
 fn quotable(argument: &str) -> String {
     match argument.split_once('=') {
-        Some((name, value)) if value.contains("://") && !name.contains("://") => {
+        Some((name, value)) if may_be_url(value) && !may_be_url(name) => {
             format!("{}=URL", clean(name))
         }
-        _ if argument.contains("://") => "URL".to_owned(),
+        _ if may_be_url(argument) => "URL".to_owned(),
         _ => clean(argument),
     }
+}
+
+/// Also one that is written wrong, since it may hold a password nevertheless.
+fn may_be_url(text: &str) -> bool {
+    text.contains("://") || (text.starts_with("redis") && text.contains([':', '@']))
 }
 
 /// What is wrong as one sentence, and the way out as the hint.
@@ -110,6 +115,9 @@ mod tests {
         for (line, quoted) in [
             (&["flag", "list", "--stor=redis://u:p@h/?a=b"][..], "unexpected argument '--stor' found"),
             (&["redis://u:p@h/?a=b", "flag", "list"], "unrecognized subcommand 'URL'"),
+            (&["redis:u:p@h", "flag", "list"], "unrecognized subcommand 'URL'"),
+            (&["flag", "list", "--stor=rediss:/u:p@h"], "unexpected argument '--stor' found"),
+            (&["flag", "list", "rediss:/u:p@h"], "unexpected argument 'URL' found"),
             (&["flag", "list", "a\n\u{1b}[1m"], "unexpected argument 'a\\n\\u{1b}[1m' found"),
             (&["flag", "get", ""], "error:"),
         ] {

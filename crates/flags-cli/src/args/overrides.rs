@@ -164,7 +164,8 @@ fn duration(text: &str) -> Result<Duration, &'static str> {
             _ => return Err(HELP),
         };
         let number: u64 = number.parse().map_err(|_| HELP)?;
-        total += Duration::from_millis(number.checked_mul(millis).ok_or("that is too long")?);
+        let more = number.checked_mul(millis).map(Duration::from_millis);
+        total = more.and_then(|more| total.checked_add(more)).ok_or("that is too long")?;
         rest = after;
     }
     if total.is_zero() { Err(HELP) } else { Ok(total) }
@@ -183,5 +184,8 @@ mod tests {
         {
             assert!(duration(wrong).is_err(), "{wrong}");
         }
+        // Each part is in range, all of them together are not.
+        let parts = format!("{}ms", u64::MAX).repeat(1_100);
+        assert_eq!(duration(&parts), Err("that is too long"));
     }
 }

@@ -9,7 +9,7 @@ use feature_flags::{Key, Kind, Record, SegmentId};
 use serde::Serialize;
 
 use super::flaws;
-use super::orphans::Orphans;
+use super::orphans::{Orphans, Why};
 use super::{Session, listing};
 use crate::failure::{Exit, Failure};
 use crate::output::{Progress, clean, count};
@@ -60,6 +60,10 @@ pub(super) async fn run(session: &Session, repair: bool) -> Result<Exit, Failure
         report.add(Severity::Warning, "health", None, warning, None);
     }
     let mut examined = Examined::default();
+    if report.has(Flaw::WrongType.as_str()) {
+        // It may be in the place of a flag, or of the list of them.
+        examined.orphans.doubt();
+    }
     let progress = Progress::counting("records checked");
     for kind in Kind::ALL {
         let (mut checked, mut corrupt) = (0, Vec::new());
@@ -70,11 +74,16 @@ pub(super) async fn run(session: &Session, repair: bool) -> Result<Exit, Failure
         };
         match listing::each(session, Query::All(kind), &progress, look, |error| corrupt.push(error)).await {
             // Known already; the other kinds can be looked at.
-            Err(_) if report.has(Flaw::WrongType.as_str()) => continue,
+            Err(failure) if report.has(Flaw::WrongType.as_str()) => {
+                let message = format!("{kind}s: {}", failure.message);
+                report.add(Severity::Error, "not_checked", None, message, None);
+                continue;
+            }
             outcome => outcome?,
         }
         report.checked.insert(kind.as_str(), checked + corrupt.len());
         for error in corrupt {
+            examined.orphans.unreadable(&error);
             let key = error.key().map(ToString::to_string);
             let failure = Failure::from(error);
             report.add(Severity::Error, "corrupt", key, failure.message, Some(WRITE_OVER.to_owned()));
@@ -83,9 +92,14 @@ pub(super) async fn run(session: &Session, repair: bool) -> Result<Exit, Failure
     drop(progress);
     examined.segments(&mut report);
     examined.compiled(&mut report);
-    for key in examined.orphans.found(session).await? {
-        let failure = crate::store::ownerless(&key);
-        report.add(Severity::Error, "orphan", failure.key, failure.message, failure.hint);
+    let ownerless = examined.orphans.found(session).await?;
+    let severity = match ownerless.why {
+        Why::Missing => Severity::Error,
+        Why::Unknown => Severity::Warning,
+    };
+    for key in &ownerless.keys {
+        let failure = ownerless.why.about(key);
+        report.add(severity, failure.kind, failure.key, failure.message, failure.hint);
     }
     print(session, &report)
 }

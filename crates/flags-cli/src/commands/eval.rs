@@ -1,6 +1,6 @@
 //! `flags eval`.
 
-use std::io::{self, BufRead as _, Write as _};
+use std::io::{self, BufRead as _, Read as _, Write as _};
 
 use feature_flags::engine::request::{Answer, decide_line};
 use feature_flags::engine::{Decision, EvaluationContext, Ruleset, RulesetBuilder};
@@ -109,12 +109,20 @@ fn readable(
     out.text(&format!("{})\n", clean(&line)))
 }
 
+/// The longest request, in bytes. Whoever writes without ever ending a line shall not fill the memory.
+const LONGEST: u64 = 64 << 20;
+
 /// One request a line in, one decision a line out, each flushed: a program may wait for it.
 pub(crate) fn lines() -> Result<Exit, Failure> {
     let (mut input, mut output) = (io::stdin().lock(), io::stdout().lock());
     let (mut line, mut all_read) = (Vec::new(), true);
     // Bytes, since a line that is no UTF-8 is unreadable like any other, and the stream goes on.
-    while input.read_until(b'\n', &mut line)? > 0 {
+    while input.by_ref().take(LONGEST + 1).read_until(b'\n', &mut line)? > 0 {
+        if line.len() as u64 > LONGEST && !line.ends_with(b"\n") {
+            // The rest goes unread, and nothing is decided by a part.
+            input.skip_until(b'\n')?;
+            line.clear();
+        }
         let answer = decide_line(&line, Timestamp::now());
         all_read &= !answer.is_parse_error();
         serde_json::to_writer(&mut output, &answer).map_err(io::Error::from)?;

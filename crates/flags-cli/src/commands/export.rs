@@ -10,7 +10,6 @@ use super::orphans::Orphans;
 use super::{Session, listing};
 use crate::failure::{Exit, Failure};
 use crate::output::Progress;
-use crate::store::ownerless;
 
 /// Writes the document that the library's export writes, one kind at a time: no more than the largest kind is in memory.
 pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
@@ -26,8 +25,11 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
             }
             Ok(())
         };
-        let unreadable = |error: Error| corrupt.push(error);
+        let mut unread = Vec::new();
+        let unreadable = |error: Error| unread.push(error);
         listing::each(session, Query::All(kind), &progress, keep, unreadable).await?;
+        unread.iter().for_each(|error| orphans.unreadable(error));
+        corrupt.append(&mut unread);
         records.sort_by_cached_key(Record::key);
         write!(stdout, ",\n  \"{kind}s\": [")?;
         let mut separator = "\n    ";
@@ -40,8 +42,9 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     stdout.write_all(b"\n}\n")?;
     stdout.flush()?;
     drop(progress);
-    for orphan in orphans.found(session).await? {
-        session.out.warning(&ownerless(&orphan));
+    let ownerless = orphans.found(session).await?;
+    for key in &ownerless.keys {
+        session.out.warning(&ownerless.why.about(key));
     }
     let exit = if corrupt.is_empty() { Exit::Ok } else { Exit::Failed };
     for error in corrupt {

@@ -1,7 +1,7 @@
 //! `flags import`.
 
 use feature_flags::transfer::{Document, ImportAction, ImportMode, ImportPlan};
-use feature_flags::{ErrorKind, FlagStore};
+use feature_flags::{Error, ErrorKind, FlagStore};
 use serde::Serialize;
 
 use super::Session;
@@ -40,23 +40,16 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
         confirm::ask(session, &question(&plan))?;
     }
     let total = plan.differences.iter().filter(|d| word(d.action).is_some()).count();
-    let store =
-        FlagStore::new(Counted::handle(session.store.storage(), Progress::of(total, "records written")));
-    let done = if ask {
+    let progress = Progress::of(total, "records written");
+    let store = FlagStore::new(Counted::handle(session.store.storage(), progress.clone()));
+    let outcome = if ask {
         // What somebody said yes to, and nothing else.
-        store.apply_import(&plan).await.map_err(|error| {
-            let again = error.kind() == ErrorKind::Conflict;
-            let failure = Failure::from(error);
-            if again {
-                failure.with_hint("repeat the command: it asks about what is there now")
-            } else {
-                failure
-            }
-        })?
+        store.apply_import(&plan).await
     } else {
         drop(plan);
-        store.import(&document, import.mode()).await?
+        store.import(&document, import.mode()).await
     };
+    let done = outcome.map_err(|error| stopped(&error, ask, progress.has_begun()))?;
     let report = Report {
         created: done.created,
         updated: done.updated,
@@ -66,6 +59,20 @@ pub(super) async fn run(session: &Session, import: &Import) -> Result<Exit, Fail
     };
     session.note_if_lost();
     print(session, &report, "")
+}
+
+/// What to say of an import that ended early.
+fn stopped(error: &Error, asked: bool, begun: bool) -> Failure {
+    let failure = Failure::from(error);
+    if asked && error.kind() == ErrorKind::Conflict {
+        failure.with_hint("repeat the command: it asks about what is there now")
+    } else if begun {
+        // The error is about the batch that failed.
+        failure
+            .with_hint("what was imported so far is whole and stays; repeat the command to import the rest")
+    } else {
+        failure
+    }
 }
 
 /// What is about to happen, in one line.

@@ -7,7 +7,7 @@ use feature_flags::{Error, ErrorKind, FlagId, Key, Kind, Record};
 use futures_util::StreamExt as _;
 
 use super::Session;
-use super::orphans::Orphans;
+use super::orphans::{Orphans, Why};
 use crate::failure::{Exit, Failure};
 use crate::output::{FlagNames, Progress};
 
@@ -58,12 +58,12 @@ pub(super) async fn print(
 pub(super) async fn orphans(session: &Session, kind: Kind) -> Result<Exit, Failure> {
     let (mut suspects, mut records, mut unreadable) = (Orphans::default(), Vec::new(), Vec::new());
     let progress = Progress::counting("records read");
-    // A flag that cannot be read exists: the suspects are looked up one by one.
     let flag = |stored: Stored| {
         suspects.look(&stored.record);
         Ok(())
     };
-    each(session, Query::All(Kind::Flag), &progress, flag, drop).await?;
+    each(session, Query::All(Kind::Flag), &progress, flag, |error| unreadable.push(error)).await?;
+    unreadable.iter().for_each(|error| suspects.unreadable(error));
     let suspect = |stored: Stored| {
         if !suspects.look(&stored.record) {
             records.push(stored);
@@ -72,7 +72,13 @@ pub(super) async fn orphans(session: &Session, kind: Kind) -> Result<Exit, Failu
     };
     each(session, Query::All(kind), &progress, suspect, |error| unreadable.push(error)).await?;
     drop(progress);
-    let found: HashSet<Key> = suspects.found(session).await?.into_iter().collect();
+    let ownerless = suspects.found(session).await?;
+    if ownerless.why == Why::Unknown {
+        // What is listed here is going to be deleted.
+        ownerless.keys.iter().for_each(|key| session.out.warning(&ownerless.why.about(key)));
+        return finish(session, kind, Vec::new(), &FlagNames::new(), unreadable);
+    }
+    let found: HashSet<Key> = ownerless.keys.into_iter().collect();
     records.retain(|stored| found.contains(&stored.record.key()));
     let owners = records.iter().filter_map(|stored| stored.record.owner());
     let names = owners.map(|owner| (owner, owner.to_string())).collect();

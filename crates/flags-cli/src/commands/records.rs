@@ -8,7 +8,7 @@ use feature_flags::{Error, FlagId, Key, Kind, Record};
 use super::write::{self, Written};
 use super::{Session, listing};
 use crate::args::Update;
-use crate::failure::{Exit, Failure, noun};
+use crate::failure::{Exit, Failure, NOTHING_CHANGED, noun};
 use crate::input::{self, Batch, Partial};
 use crate::output::count;
 use crate::{confirm, store};
@@ -113,6 +113,7 @@ pub(super) async fn delete(
                     // The error counts, also where nobody reads this.
                     let _ = session.out.value(&deleted);
                 }
+                return Err(part_is_done("deleted", error.into()));
             }
             return Err(error.into());
         }
@@ -124,6 +125,15 @@ pub(super) async fn delete(
 
 fn several_under_one_revision() -> Failure {
     Failure::usage("--if-revision is about one record", "one command for each record")
+}
+
+/// A failure after others were written: its own hint knows of one record, and repeating all of them may be wrong.
+fn part_is_done(verb: &str, failure: Failure) -> Failure {
+    let mut hint = format!("what was {verb} before that stays so: leave it out when you repeat the command");
+    if let Some(own) = failure.hint.as_ref().filter(|own| !own.starts_with(NOTHING_CHANGED)) {
+        hint.push_str(&format!("; {own}"));
+    }
+    failure.with_hint(hint)
 }
 
 /// What was written so far.
@@ -169,11 +179,12 @@ impl<'a> Done<'a> {
     }
 
     fn failed(&self, failure: Failure) -> Failure {
-        if !self.written.is_empty() {
-            // The error counts, also where nobody reads this.
-            let _ = self.session.out.written(&self.written, self.array);
+        if self.written.is_empty() {
+            return failure;
         }
-        failure
+        // The error counts, also where nobody reads this.
+        let _ = self.session.out.written(&self.written, self.array);
+        part_is_done(self.verb, failure)
     }
 
     pub(super) fn print(self) -> Result<Exit, Failure> {

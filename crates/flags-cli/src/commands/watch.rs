@@ -1,26 +1,31 @@
 //! `flags watch`.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use feature_flags::storage::{BoxStream, Change, Query, Stored};
-use feature_flags::{Clock as _, ErrorKind, Key, Kind, SystemClock};
+use feature_flags::{Clock as _, Error, ErrorKind, Key, Kind, SystemClock};
 use futures_util::{FutureExt as _, StreamExt as _};
 
-use super::Session;
+use super::{Session, listing};
 use crate::args::Watch;
 use crate::failure::{Exit, Failure};
-use crate::output::{Live, changes, clean, count};
+use crate::output::{Live, Progress, changes, clean, count};
 
 /// Changes that come together are drawn together.
 const REDRAW: Duration = Duration::from_millis(100);
 /// How many records are read at once.
 const AT_ONCE: usize = 500;
+/// When a store that did not answer is asked again.
+const AGAIN: Duration = Duration::from_millis(500);
 
 pub(super) async fn run(session: &Session, watch: &Watch) -> Result<Exit, Failure> {
     let mut following = Following {
         session,
-        known: BTreeMap::new(),
+        known: None,
         live: if watch.lines || session.out.is_json() { None } else { Live::on_terminal() },
         left: watch.count.map(u64::from),
     };
@@ -35,10 +40,10 @@ pub(super) async fn run(session: &Session, watch: &Watch) -> Result<Exit, Failur
             return Ok(Exit::Ok);
         }
     }
-    Err(Failure::from(feature_flags::Error::closed()))
+    Err(Failure::from(Error::closed()))
 }
 
-fn unsupported(error: feature_flags::Error) -> Failure {
+fn unsupported(error: Error) -> Failure {
     let unsupported = error.kind() == ErrorKind::Unsupported;
     let failure = Failure::from(error);
     if unsupported { failure.with_hint("`flags flag list` shows what is there now") } else { failure }
@@ -57,8 +62,8 @@ fn ready(first: Change, changes: &mut BoxStream<'static, Change>) -> Vec<Change>
 
 struct Following<'a> {
     session: &'a Session,
-    /// The flags as they were last seen, so that a line can say what has changed.
-    known: BTreeMap<Key, Stored>,
+    /// The flags as they were last seen, so that a line can say what has changed; none before they were first read.
+    known: Option<BTreeMap<Key, Stored>>,
     live: Option<Live>,
     /// How many changes are to be told still.
     left: Option<u64>,
@@ -97,61 +102,103 @@ impl Following<'_> {
             }
             return self.draw("the store is lost; this is how it was");
         }
-        let flags: BTreeMap<Key, Stored> = self
-            .session
-            .store
-            .storage()
-            .list(Query::All(Kind::Flag))
-            .filter_map(|item| std::future::ready(item.ok()))
-            .map(|stored| (stored.record.key(), stored))
-            .collect()
-            .await;
-        let before = std::mem::replace(&mut self.known, flags);
+        // Programs read what they need themselves: anything may have changed.
+        if out.is_json() { Ok(()) } else { self.compare().await }
+    }
+
+    /// Reads all flags, and tells what changed while nobody saw it.
+    async fn compare(&mut self) -> Result<(), Failure> {
+        let (flags, corrupt) = self.answered(async || self.flags().await).await?;
+        let number = flags.len();
+        let before = self.known.replace(flags.clone());
         if self.live.is_none() {
-            out.note(&format!("following {}; Ctrl-C ends", count(self.known.len(), "flag")));
+            self.session.out.note(&format!("following {}; Ctrl-C ends", count(number, "flag")));
         }
-        if out.is_json() || before.is_empty() {
-            return Ok(());
-        }
-        // What changed while nobody saw it.
-        let mut keys: Vec<&Key> = before.keys().chain(self.known.keys()).collect();
-        keys.sort();
-        keys.dedup();
-        let mut lines = Vec::new();
-        for key in keys {
-            let (old, new) = (before.get(key), self.known.get(key));
-            if old.map(|stored| &stored.revision) != new.map(|stored| &stored.revision) {
-                lines.push(line(key, &changes(old, new)?));
+        let mut unreadable = Vec::new();
+        for error in &corrupt {
+            unreadable.extend(error.key().cloned());
+            let failure = Failure::from(error);
+            match (&mut self.live, error.key()) {
+                (Some(live), Some(key)) => live.tell(line(key, &clean(&failure.message))),
+                _ => self.session.out.warning(&failure),
             }
         }
-        lines.into_iter().try_for_each(|line| self.tell(line))
+        let Some(before) = before else { return Ok(()) };
+        let mut keys: Vec<&Key> = before.keys().chain(flags.keys()).collect();
+        keys.sort();
+        keys.dedup();
+        // One that cannot be read is not deleted.
+        keys.retain(|key| !unreadable.contains(key));
+        for key in keys {
+            let (old, new) = (before.get(key), flags.get(key));
+            if self.left == Some(0) {
+                break;
+            }
+            if old.map(|stored| &stored.revision) != new.map(|stored| &stored.revision) {
+                self.tell(line(key, &changes(old, new)?))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Every flag, or no answer: half a listing would look as if the rest had been deleted.
+    async fn flags(&self) -> Result<(BTreeMap<Key, Stored>, Vec<Error>), Failure> {
+        let (mut flags, mut corrupt) = (BTreeMap::new(), Vec::new());
+        let keep = |stored: Stored| {
+            flags.insert(stored.record.key(), stored);
+            Ok(())
+        };
+        let progress = Progress::counting("flags read");
+        let unreadable = |error: Error| corrupt.push(error);
+        listing::each(self.session, Query::All(Kind::Flag), &progress, keep, unreadable).await?;
+        Ok((flags, corrupt))
+    }
+
+    /// What a read answers, as often as it takes until the store does: what has changed is not told again.
+    async fn answered<T>(&self, read: impl AsyncFn() -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut told = false;
+        loop {
+            match read().await {
+                Err(mut failure) if failure.exit == Exit::Unavailable => {
+                    if !std::mem::replace(&mut told, true) && self.live.is_none() {
+                        failure.exit = Exit::Ok;
+                        self.session.out.warning(&failure.with_hint("it is asked again until it answers"));
+                    }
+                    tokio::time::sleep(AGAIN).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     async fn changed(&mut self, keys: Vec<Key>) -> Result<(), Failure> {
         if keys.is_empty() {
             return Ok(());
         }
-        let answers = self.session.store.storage().get(&keys).await?;
+        let storage = self.session.store.storage();
+        let answers = self.answered(async || storage.get(&keys).await.map_err(Failure::from)).await?;
         for (key, answer) in keys.into_iter().zip(answers) {
             if self.left == Some(0) {
                 return Ok(());
             }
             let (after, error) = match answer {
                 Ok(after) => (after, None),
-                Err(corrupt) => (None, Some(corrupt.to_string())),
+                // Its key is said already.
+                Err(corrupt) => (None, Some(Failure::from(corrupt).message)),
             };
             if self.session.out.is_json() {
                 self.session.out.change(&key, after.as_ref(), error.as_deref())?;
                 self.told();
                 continue;
             }
+            let known = self.known.get_or_insert_default();
             let what = match &error {
                 Some(error) => clean(error),
-                None => changes(self.known.get(&key), after.as_ref())?,
+                None => changes(known.get(&key), after.as_ref())?,
             };
             match after {
-                Some(after) if key.kind() == Kind::Flag => drop(self.known.insert(key.clone(), after)),
-                _ => drop(self.known.remove(&key)),
+                Some(after) if key.kind() == Kind::Flag => drop(known.insert(key.clone(), after)),
+                _ => drop(known.remove(&key)),
             }
             self.tell(line(&key, &what))?;
         }
@@ -173,8 +220,7 @@ impl Following<'_> {
 
     fn draw(&mut self, state: &str) -> Result<(), Failure> {
         if let Some(live) = &mut self.live {
-            let flags: Vec<Stored> = self.known.values().cloned().collect();
-            live.draw(&flags, state)?;
+            live.draw(self.known.get_or_insert_default().values(), state)?;
         }
         Ok(())
     }

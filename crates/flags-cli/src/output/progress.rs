@@ -41,6 +41,11 @@ impl Progress {
         Self { bar, since: Instant::now() }
     }
 
+    /// Whether anything is done.
+    pub(crate) fn has_begun(&self) -> bool {
+        self.bar.position() > 0
+    }
+
     /// So many more are done.
     pub(crate) fn add(&self, more: usize) {
         if self.bar.is_hidden() && self.since.elapsed() > SHORT {

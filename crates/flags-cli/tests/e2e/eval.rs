@@ -80,3 +80,17 @@ fn line_by_line_no_store_is_needed_and_the_stream_goes_on() -> Result<()> {
     ensure!(ran.code == Some(0) && ran.stdout.is_empty(), "{ran:?}");
     Ok(())
 }
+
+#[test]
+fn a_line_that_does_not_end_is_answered_once_and_not_by_its_beginning() -> Result<()> {
+    let request = r#"{"flag":null,"context":{},"default":7}"#;
+    // It would be a request, were the rest of it not there.
+    let endless = format!("{request}{}{request}\n{request}\n", " ".repeat(64 << 20));
+    let ran = Cli::on("").quiet(&["eval", "--stdin"], &endless)?;
+    let expected = [
+        r#"{"value":null,"reason":"ERROR","variant":null,"error_code":"PARSE_ERROR"}"#,
+        r#"{"value":7,"reason":"DEFAULT","variant":null,"error_code":"FLAG_NOT_FOUND"}"#,
+    ];
+    ensure!(ran.code == Some(1) && ran.stdout.lines().eq(expected), "{ran:?}");
+    Ok(())
+}

@@ -147,3 +147,39 @@ fn a_url_in_the_wrong_place_is_not_quoted() -> Result<()> {
     }
     Ok(())
 }
+
+#[test]
+fn a_failure_after_others_succeeded_does_not_say_that_nothing_was_changed() -> Result<()> {
+    let mut cli = Cli::redis()?;
+    cli.ok("flag create k", "")?;
+    cli.ok("flag create l", "")?;
+    let windows = r#"[{"name": "good"}, {"name": "bad", "timezone": "Mars"}]"#;
+    let ran = cli.quiet(&["window", "create", "--flag", "k", "-f", "-"], windows)?;
+    ensure!(ran.code == Some(1) && ran.stderr.contains("created window"), "{ran:?}");
+    ensure!(!ran.stderr.contains("nothing was changed") && ran.stderr.contains("leave it out"), "{ran:?}");
+    let ran = cli.quiet(&["flag", "delete", "k", "gone", "l", "--yes", "--json"], "")?;
+    ensure!(ran.code == Some(3) && ran.stdout == "[\"flag:k\"]\n", "{ran:?}");
+    ensure!(ran.stderr.contains("leave it out"), "{ran:?}");
+    // The first of all changes nothing.
+    let ran =
+        cli.quiet(&["window", "create", "--flag", "l", "-f", "-"], r#"[{"name": "b", "timezone": "Mars"}]"#)?;
+    ensure!(ran.stderr.contains("nothing was changed"), "{ran:?}");
+    Ok(())
+}
+
+#[test]
+fn an_import_that_ends_early_says_that_the_rest_is_missing() -> Result<()> {
+    // Room for the first batch, of 3 MB, and not for all eight.
+    let server = flags_tests::server::Server::start(&["--maxmemory", "16mb"])?;
+    let cli = Cli::on(format!("{}/?command_timeout_ms=600000&deadline_ms=600000", server.url()));
+    let text = "x".repeat(3_000);
+    let flags: Vec<String> = (0..8_000).map(|number| format!(
+        r#"{{"id":"00000000-0000-4000-8000-{number:012}","key":"flag-{number}","name":"{text}","flag_type":"boolean","status":"active","default_enabled":false}}"#
+    )).collect();
+    let document = format!(r#"{{"version":1,"flags":[{}]}}"#, flags.join(","));
+    let ran = cli.quiet(&["import", "-"], &document)?;
+    ensure!(ran.code == Some(5) && ran.stderr.contains("out of memory"), "{ran:?}");
+    ensure!(!ran.stderr.contains("hint: nothing was changed"), "{ran:?}");
+    ensure!(ran.stderr.contains("repeat the command to import the rest"), "{ran:?}");
+    Ok(())
+}

@@ -141,9 +141,26 @@ fn failures_name_the_next_step() -> Result<()> {
 #[test]
 fn help_fits_80_columns_and_has_examples() -> Result<()> {
     let cli = Cli::on("");
-    for line in
-        ["help", "help flag", "help override set", "help schedule create", "help import", "help exit-codes"]
-    {
+    for line in [
+        "help",
+        "help flag",
+        "help override",
+        "help override set",
+        "help override delete",
+        "help schedule",
+        "help schedule list",
+        "help schedule create",
+        "help window",
+        "help phase",
+        "help segment",
+        "help eval",
+        "help export",
+        "help import",
+        "help watch",
+        "help health",
+        "help doctor",
+        "help exit-codes",
+    ] {
         let words: Vec<&str> = line.split(' ').collect();
         let ran = cli.quiet(&words, "")?;
         ensure!(ran.code == Some(0), "{ran:?}");
@@ -165,5 +182,29 @@ fn a_reader_that_has_seen_enough_is_no_failure() -> Result<()> {
     let output = export.arg("export").stdout(writer).stderr(std::process::Stdio::piped()).spawn()?;
     let output = output.wait_with_output()?;
     ensure!(output.status.code() == Some(0) && output.stderr.is_empty(), "{output:?}");
+    Ok(())
+}
+
+#[test]
+fn where_no_store_is_named_it_is_said_which_one_it_is() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let run = |words: &[&str]| crate::cli::run(Cli::on("").command().args(words).current_dir(&folder), "");
+    let created = run(&["flag", "create", "a"])?;
+    ensure!(created.code == Some(0) && created.stderr.contains("no store is named"), "{created:?}");
+    ensure!(folder.path().join("flags.json").exists());
+    let listed = run(&["flag", "list"])?;
+    ensure!(listed.stdout.contains("\na ") && listed.stderr.is_empty(), "{listed:?}");
+    Ok(())
+}
+
+#[test]
+fn a_document_that_cannot_be_read_is_no_mistake_on_the_command_line() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join("export.json");
+    for document in ["{", r#"{"version": 1, "flags": [{"key": "a"}]}"#] {
+        std::fs::write(&path, document)?;
+        let ran = Cli::on(format!("memory:{}", path.display())).quiet(&["flag", "list", "--json"], "")?;
+        ensure!(ran.code == Some(1) && ran.stderr.contains(r#""kind":"invalid""#), "{ran:?}");
+    }
     Ok(())
 }

@@ -86,3 +86,45 @@ async fn they_are_listed_and_deleted() -> Result<()> {
     ensure!(cli.quiet(&["override", "list"], "")?.code == Some(2));
     Ok(())
 }
+
+#[test]
+fn what_may_belong_to_a_flag_that_cannot_be_read_is_no_orphan() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("flags.json");
+    let cli = Cli::on(format!("file:{}", path.display()));
+    let broken = r#"{"id": "00000000-0000-4000-8000-000000000003", "key": "broken", "name": "n",
+        "flag_type": "of a later version", "status": "active", "default_enabled": true}"#;
+    let owned = |flag: &str| {
+        format!(
+            r#"{{"id": "{ID}", "flag_id": "{flag}", "entity_type": "user", "entity_id": "1", "enabled": true}}"#
+        )
+    };
+    let with = |flags: &str, flag: &str| -> Result<()> {
+        let overrides = owned(flag);
+        let document = format!(r#"{{"version": 1, "flags": [{flags}], "overrides": [{overrides}]}}"#);
+        Ok(std::fs::write(&path, document)?)
+    };
+    with(broken, "00000000-0000-4000-8000-000000000003")?;
+    let listed = cli.quiet(&["override", "list", "--orphans", "--json"], "")?;
+    ensure!(listed.code == Some(1) && listed.stdout == "[]\n", "{listed:?}");
+    ensure!(listed.stderr.contains("\"corrupt\"") && listed.stderr.contains("flag_unknown"), "{listed:?}");
+    let exported = cli.quiet(&["export"], "")?;
+    ensure!(exported.code == Some(1) && exported.stderr.contains("do not delete it yet"), "{exported:?}");
+    let report: Value = serde_json::from_str(&cli.quiet(&["doctor", "--json"], "")?.stdout)?;
+    let found = |kind: &str| {
+        let findings = report["findings"].as_array().into_iter().flatten();
+        findings.filter(|finding| finding["kind"] == kind).collect::<Vec<_>>()
+    };
+    ensure!(found("orphan").is_empty(), "{report}");
+    let [unknown] = found("flag_unknown")[..] else { anyhow::bail!("{report}") };
+    ensure!(unknown["severity"] == "warning", "{unknown}");
+
+    // Where every flag can be read, there is no doubt.
+    with("", GONE)?;
+    let listed = cli.quiet(&["override", "list", "--orphans"], "")?;
+    ensure!(listed.code == Some(0) && listed.stdout.contains(GONE), "{listed:?}");
+    let found = cli.quiet(&["doctor"], "")?;
+    ensure!(found.code == Some(1) && found.stdout.contains("error: override:"), "{found:?}");
+    ensure!(found.stdout.contains("its flag does not exist, so nobody uses it"), "{found:?}");
+    Ok(())
+}

@@ -15,14 +15,14 @@ use crate::cli::{Cli, many_flags};
 const PATIENCE_MS: u64 = 120_000;
 
 /// Runs it at a terminal.
-fn at_a_terminal(cli: &Cli, args: &[&str]) -> Result<PtySession> {
+pub(crate) fn at_a_terminal(cli: &Cli, args: &[&str]) -> Result<PtySession> {
     let mut command = cli.command();
     command.args(args).env("TERM", "xterm");
     Ok(spawn_command(command, Some(PATIENCE_MS))?)
 }
 
 /// What is left to read, and the exit code.
-fn finish(mut terminal: PtySession) -> Result<(String, i32)> {
+pub(crate) fn finish(mut terminal: PtySession) -> Result<(String, i32)> {
     let rest = terminal.exp_eof()?;
     match terminal.process().wait()? {
         WaitStatus::Exited(_, code) => Ok((rest, code)),

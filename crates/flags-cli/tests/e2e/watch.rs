@@ -1,17 +1,24 @@
 //! Following a store from another process.
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, ChildStdout, Stdio};
+use std::io::{BufRead as _, BufReader, Read};
+use std::process::{Child, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use tempfile::TempDir;
 
 use crate::cli::Cli;
+use crate::terminal::{at_a_terminal, finish};
 
-/// A watch that ends by itself or is killed, so that no test waits for ever on it alone.
+/// How long a line may take, on however busy a machine.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A watch that is killed once nobody waits for it any more.
 struct Watch {
     child: Child,
-    lines: std::io::Lines<BufReader<ChildStdout>>,
+    lines: Receiver<String>,
+    notes: Receiver<String>,
 }
 
 impl Watch {
@@ -19,15 +26,28 @@ impl Watch {
         let mut command = cli.command();
         let mut child =
             command.arg("watch").args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let lines = BufReader::new(child.stdout.take().context("its output")?).lines();
-        Ok(Self { child, lines })
+        let lines = lines_of(child.stdout.take().context("its output")?);
+        let notes = lines_of(child.stderr.take().context("its notes")?);
+        Ok(Self { child, lines, notes })
     }
 
-    fn line(&mut self) -> Result<String> {
-        Ok(self.lines.next().context("the watch ended")??)
+    fn line(&self) -> Result<String> {
+        self.lines.recv_timeout(PATIENCE).context("no line")
     }
 
-    fn json(&mut self) -> Result<serde_json::Value> {
+    fn note(&self) -> Result<String> {
+        self.notes.recv_timeout(PATIENCE).context("no note")
+    }
+
+    /// Whether it ended by itself, and well, after what was read.
+    fn ended(&mut self) -> Result<()> {
+        let more = self.lines.recv_timeout(PATIENCE);
+        ensure!(more == Err(RecvTimeoutError::Disconnected), "{more:?}");
+        ensure!(self.child.wait()?.success());
+        Ok(())
+    }
+
+    fn json(&self) -> Result<serde_json::Value> {
         Ok(serde_json::from_str(&self.line()?)?)
     }
 }
@@ -37,6 +57,17 @@ impl Drop for Watch {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// The lines of a stream, read by a thread: a wait for one can end.
+fn lines_of(stream: impl Read + Send + 'static) -> Receiver<String> {
+    let (send, lines) = channel();
+    std::thread::spawn(move || {
+        let read = BufReader::new(stream).lines().map_while(Result::ok);
+        // Until nobody listens.
+        let _ = read.map(|line| send.send(line)).take_while(Result::is_ok).count();
+    });
+    lines
 }
 
 fn file() -> Result<(TempDir, Cli)> {
@@ -67,8 +98,7 @@ fn programs_read_each_change_with_its_record() -> Result<()> {
     // The flag, and what it owned.
     let gone = [watch.json()?, watch.json()?];
     ensure!(gone.iter().all(|change| change["record"].is_null()), "{gone:?}");
-    ensure!(watch.lines.next().is_none() && watch.child.wait()?.success(), "it ends after four");
-    Ok(())
+    watch.ended().context("it ends after four")
 }
 
 #[test]
@@ -76,8 +106,7 @@ fn people_read_what_has_changed() -> Result<()> {
     let (_dir, mut cli) = file()?;
     cli.ok("flag create a", "")?;
     let mut watch = Watch::start(&cli, &["--lines", "--count", "3"])?;
-    let mut noted = BufReader::new(watch.child.stderr.take().context("its notes")?).lines();
-    let following = noted.next().context("a note")??;
+    let following = watch.note()?;
     ensure!(following.starts_with("following 1 flag"), "{following}");
     cli.ok("flag enable a", "")?;
     let line = watch.line()?;
@@ -88,6 +117,81 @@ fn people_read_what_has_changed() -> Result<()> {
     cli.ok("flag delete b", "")?;
     let line = watch.line()?;
     ensure!(line.ends_with("flag:b: deleted"), "{line}");
-    ensure!(watch.child.wait()?.success());
+    watch.ended()
+}
+
+#[test]
+fn a_flag_that_cannot_be_read_is_named_and_not_deleted() -> Result<()> {
+    let (dir, mut cli) = file()?;
+    let path = dir.path().join("flags.json");
+    let edit = |from: &str, to: &str| -> Result<()> {
+        let document = std::fs::read_to_string(&path)?;
+        ensure!(document.contains(from), "{document}");
+        let beside = path.with_extension("new");
+        std::fs::write(&beside, document.replace(from, to))?;
+        Ok(std::fs::rename(beside, &path)?)
+    };
+    cli.ok("flag create a", "")?;
+    cli.ok("flag create b", "")?;
+    let as_written = std::fs::read_to_string(&path)?;
+    edit("boolean", "of a later version")?;
+    let mut watch = Watch::start(&cli, &["--lines", "--count", "3"])?;
+    ensure!(watch.note()?.starts_with("following 0 flags"), "neither can be read");
+    for _ in 0..2 {
+        let (named, hint) = (watch.note()?, watch.note()?);
+        ensure!(named.starts_with("warning: flag:") && named.contains("unknown variant"), "{named}");
+        ensure!(hint.starts_with("hint: "), "{hint}");
+    }
+
+    edit("of a later version", "boolean")?;
+    ensure!(std::fs::read_to_string(&path)? == as_written);
+    let told = [watch.line()?, watch.line()?];
+    ensure!(told.iter().all(|line| line.ends_with(": written")), "{told:?}");
+    edit("active", "odd")?;
+    let line = watch.line()?;
+    ensure!(line.contains(" flag:a: status: the stored record cannot be read"), "{line}");
+    ensure!(line.contains("unknown variant `odd`"), "{line}");
+    watch.ended()?;
     Ok(())
+}
+
+#[test]
+fn the_table_at_a_terminal_is_drawn_in_its_place() -> Result<()> {
+    let (_dir, mut cli) = file()?;
+    cli.ok("flag create a", "")?;
+    cli.ok("flag create b", "")?;
+    let mut terminal = at_a_terminal(&cli, &["watch"])?;
+    let drawn = terminal.exp_string("-- following; Ctrl-C ends")?;
+    ensure!(drawn.contains("KEY") && row(&drawn, "a").contains(" off "), "{drawn:?}");
+
+    cli.ok("flag enable a", "")?;
+    let drawn = terminal.exp_string("flag:a: default_enabled false -> true")?;
+    // A header, two flags and the state were there.
+    ensure!(drawn.contains("\u{1b}[4A") && row(&drawn, "a").contains(" on "), "{drawn:?}");
+    ensure!(!row(&drawn, "b").is_empty(), "{drawn:?}");
+
+    cli.ok("flag delete b", "")?;
+    let drawn = terminal.exp_string("flag:b: deleted")?;
+    ensure!(drawn.contains("\u{1b}[5A") && row(&drawn, "b").is_empty(), "{drawn:?}");
+    // What was told stays below the table.
+    ensure!(drawn.contains("flag:a: default_enabled false -> true"), "{drawn:?}");
+
+    ensure!(cli.quiet(&["flag", "create", "\u{1b}[2Jevil\nforged"], "")?.code == Some(0));
+    let drawn = terminal.exp_string(": written")?;
+    ensure!(drawn.contains(r"\u{1b}[2Jevil\nforged") && !drawn.contains("\u{1b}[2J"), "{drawn:?}");
+
+    terminal.send_control('c')?;
+    let (said, code) = finish(terminal)?;
+    ensure!(code == 130 && said.contains("interrupted"), "{code}: {said:?}");
+    Ok(())
+}
+
+/// The row of a flag in what was drawn.
+fn row<'a>(drawn: &'a str, key: &str) -> &'a str {
+    let begin = format!("{key}  ");
+    drawn
+        .lines()
+        .map(|line| line.rsplit('\u{1b}').next().unwrap_or(line))
+        .find(|line| line.starts_with(&begin))
+        .unwrap_or_default()
 }

@@ -15,7 +15,8 @@ use crate::store::FlagStore;
 pub struct Export {
     /// What could be read, and belongs together: an import takes all of it.
     pub document: Document,
-    /// Records whose flag does not exist, as a writer of another library may leave them behind.
+    /// Records whose flag does not exist, as a writer of another library may leave them behind; or is one of
+    /// [`corrupt`](Self::corrupt), so that they may still be wanted.
     pub orphans: Vec<Record>,
     /// One [`Corrupt`](crate::ErrorKind::Corrupt) error for each record that could not be read, naming its key.
     pub corrupt: Vec<Error>,

@@ -52,7 +52,7 @@ impl RedisStorage {
                 Some(confirmed) => Some((confirmed, confirmed.take().await?)),
                 None => None,
             };
-            let connection = lease.as_ref().map_or(&self.connection, |(_, lease)| lease);
+            let connection = lease.as_ref().map_or(&*self.connection, |(_, lease)| lease);
             let (reply, link) = COMMIT
                 .run(connection, &plan.keys, &plan.args, Access::Write(handed))
                 .await
