@@ -31,9 +31,9 @@ impl Cursor {
     pub(super) async fn read(
         &self,
         store: &RedisStorage,
-        commands: &[Command],
+        commands: Vec<Command>,
     ) -> Result<(Option<Self>, Vec<Reply>)> {
-        let answer = store.asked(commands, Access::Cursor(self.link)).await?;
+        let answer = store.read_whole(commands, Access::Cursor(self.link)).await?;
         let Some(reply) = answer.replies.into_iter().next() else {
             return Ok((Some(Self::default()), Vec::new()));
         };
