@@ -106,6 +106,7 @@ async fn too_few_replicas_are_counted_and_hold_up_nobody_else() -> Result<()> {
 #[tokio::test]
 async fn the_disk_is_waited_for_where_there_is_one() -> Result<()> {
     let _alone = alone().await;
+    let a = flag("a");
     let (without, with) = (Server::start(&[])?, Server::start(&["--appendonly", "yes"])?);
     for driver in DRIVERS {
         let open = |server: &Server| {
@@ -114,7 +115,7 @@ async fn the_disk_is_waited_for_where_there_is_one() -> Result<()> {
         let error = open(&without)?.await.unwrap_err();
         assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");
         match open(&with)?.await {
-            Ok(store) => drop(store.commit(Batch::new().put(flag("a"), Expect::Any)).await?),
+            Ok(store) => drop(store.commit(Batch::new().put(a.clone(), Expect::Any)).await?),
             // Before Redis 7.2.
             Err(error) => {
                 assert_eq!(error.kind(), ErrorKind::Unsupported, "{error:?}");

@@ -43,6 +43,36 @@ async fn a_cluster_and_a_server_alone_are_told_apart() -> Result<()> {
 }
 
 #[tokio::test]
+async fn the_documented_user_is_enough_in_a_cluster_and_under_sentinels() -> Result<()> {
+    let _alone = alone().await;
+    let docs = include_str!("../../../crates/flags-redis/src/lib.rs");
+    let (_, line) = docs.split_once("ACL SETUSER app on >password ").expect("a line in the documentation");
+    let line = line.lines().next().expect("a line").replace("feature_flags:", PREFIX);
+    let (cluster, group) = (Cluster::start(2, 0).await?, Sentinels::start(0).await?);
+    let (_, node) = crate::common::owner(&cluster).await?;
+    for (url, more, mut raws) in [
+        (cluster.url(), "+cluster +asking", vec![cluster.raw(node).await?, cluster.raw(1 - node).await?]),
+        (group.url(), "+role", vec![group.raw(0).await?]),
+    ] {
+        for raw in &mut raws {
+            let mut user = redis::cmd("ACL");
+            user.arg("SETUSER").arg("app").arg("on").arg(">s3cret").arg(line.split(' ').collect::<Vec<_>>());
+            let _: () = user.arg(more.split(' ').collect::<Vec<_>>()).query_async(raw).await?;
+        }
+        for driver in DRIVERS {
+            let store = builder(&url, driver)?.credentials(Some("app"), "s3cret").open().await?;
+            let put = flags_core::storage::Batch::new()
+                .put(crate::common::flag(&format!("{driver:?}")), flags_core::storage::Expect::Any);
+            store.commit(put).await?;
+            let wrong = builder(&url, driver)?.credentials(Some("app"), "wr0ng").open().await.unwrap_err();
+            assert_eq!(wrong.kind(), ErrorKind::Denied, "{wrong:?}");
+            assert!(!format!("{wrong:?}").contains("wr0ng"));
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn builders_do_what_urls_do() -> Result<()> {
     let _alone = alone().await;
     let (cluster, group) = (Cluster::start(2, 0).await?, Sentinels::start(0).await?);

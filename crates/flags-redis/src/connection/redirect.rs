@@ -38,6 +38,8 @@ impl Connection {
                 Some(Verdict::Moved(to)) => {
                     self.topology.prefer(to);
                     self.retire(live.number());
+                    // The move is over.
+                    self.importing.lock().unwrap_or_else(PoisonError::into_inner).take();
                     return Ok(Settled::Moved(error.clone()));
                 }
                 Some(Verdict::Elsewhere) => {

@@ -31,7 +31,7 @@ impl Cursor {
     pub(super) async fn read(
         &self,
         store: &RedisStorage,
-        commands: &[Command],
+        commands: Vec<Command>,
     ) -> Result<(Option<Self>, Vec<Reply>)> {
         self.try_read(store, commands).await?.map_err(from_useless)
     }
@@ -40,9 +40,9 @@ impl Cursor {
     pub(super) async fn try_read(
         &self,
         store: &RedisStorage,
-        commands: &[Command],
+        commands: Vec<Command>,
     ) -> Result<Result<(Option<Self>, Vec<Reply>), Useless>> {
-        let answer = store.asked(commands, Access::Cursor(self.link)).await?;
+        let answer = store.read_whole(commands, Access::Cursor(self.link)).await?;
         let Some(reply) = answer.replies.into_iter().next() else {
             return Ok(Ok((Some(Self::default()), Vec::new())));
         };
