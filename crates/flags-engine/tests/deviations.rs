@@ -56,6 +56,11 @@ fn untranslatable_patterns_never_match() {
         let told: Vec<String> = ruleset.diagnostics().iter().map(ToString::to_string).collect();
         assert!(told.len() == 1 && told[0].contains("never matches"), "{pattern}: {told:?}");
     }
+    // What is a word and a letter regardless of case, where Unicode and Python differ.
+    for (pattern, text) in [(r"\b", "½"), (r"a\b", "a\u{301}"), ("(?i)i", "ı")] {
+        let condition = json!({"attribute": "x", "operator": "matches", "value": pattern});
+        assert!(!condition_holds(COMPAT, condition, json!(text)), "{pattern}");
+    }
 }
 
 #[test]
