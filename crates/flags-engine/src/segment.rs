@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flags_core::{Segment, SegmentId};
+use flags_core::{Segment, SegmentId, SegmentName};
+use foldhash::quality::RandomState;
 use uuid::Uuid;
 
 use crate::condition::{Condition, Facts, Place, compile};
@@ -81,8 +82,8 @@ enum Chain {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     all: Vec<(Arc<CompiledSegment>, Chain)>,
-    by_id: HashMap<SegmentId, usize>,
-    by_name: HashMap<Box<str>, usize>,
+    by_id: HashMap<SegmentId, usize, RandomState>,
+    by_name: HashMap<SegmentName, usize, RandomState>,
 }
 
 /// Whether a context is in a segment.
@@ -99,7 +100,7 @@ impl Segments {
         for segment in compiled {
             let place = segments.all.len();
             segments.by_id.insert(segment.id(), place);
-            segments.by_name.entry(segment.record.name.as_str().into()).or_insert(place);
+            segments.by_name.entry(segment.record.name.clone()).or_insert(place);
             segments.all.push((segment, Chain::Sound));
         }
         segments.resolve();
@@ -154,7 +155,7 @@ impl Segments {
     fn find(&self, segment: &SegmentRef) -> Option<usize> {
         match segment {
             SegmentRef::Id(id) => self.by_id.get(id).copied(),
-            SegmentRef::Name(name) => self.by_name.get(name).copied(),
+            SegmentRef::Name(name) => self.by_name.get(&**name).copied(),
         }
     }
 
