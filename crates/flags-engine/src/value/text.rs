@@ -174,6 +174,8 @@ mod tests {
             assert_eq!(display(value.view()), want);
         }
         assert_eq!(display(View::Float(f64::NAN)), "nan");
+        assert_eq!(display(Value::from(u64::MAX).view()), "18446744073709551615");
+        assert_eq!(Value::from(7_u64), Value::from(7_u32));
         assert_eq!(display(View::Instant(Timestamp::UNIX_EPOCH)), "1970-01-01 00:00:00+00:00");
     }
 }
