@@ -5,7 +5,9 @@
 
 use divan::{AllocProfiler, Bencher, black_box};
 use flags_benches::flag;
-use flags_core::{Condition, EntityId, EntityType, Flag, FlagId, FlagKey, Override, Rule, Timestamp};
+use flags_core::{
+    Condition, EntityId, EntityType, Flag, FlagId, FlagKey, Override, Rule, Segment, SegmentName, Timestamp,
+};
 use flags_engine::{EvaluationContext, Ruleset, RulesetBuilder, Semantics};
 use std::sync::Arc;
 
@@ -142,6 +144,26 @@ fn edit_one_override_of(bencher: Bencher<'_, '_>, overrides: usize) {
         (0..overrides).fold(builder, |builder, user| builder.flag_override(record(flag.id, user))).build();
     let changed = Arc::new(record(flag.id, overrides / 2));
     bencher.bench(|| ruleset.edit().flag_override(Arc::clone(&changed)).build());
+}
+
+/// Half of them have a parent. All chains are followed anew, the conditions of one alone are compiled.
+#[divan::bench(args = [100, 10_000])]
+fn edit_one_segment_of(bencher: Bencher<'_, '_>, segments: usize) {
+    let mut parent = None;
+    let records = (0..segments).map(|n| {
+        let mut segment = Segment::new(SegmentName::new(format!("segment {n}")).expect("a name"));
+        segment.conditions.push(Condition::new("country", "in", ["NL", "BE", "LU"]));
+        segment.parent_segment_id = parent.take_if(|_| n % 2 == 1);
+        parent = Some(segment.id);
+        Arc::new(segment)
+    });
+    let records: Vec<Arc<Segment>> = records.collect();
+    let builder = Ruleset::builder(Semantics::Compat);
+    let ruleset = records.iter().cloned().fold(builder, RulesetBuilder::segment).build();
+    let changed = &records[segments / 2];
+    bencher
+        .with_inputs(|| Arc::new((**changed).clone()))
+        .bench_values(|changed| ruleset.edit().segment(changed).build());
 }
 
 /// The records are there already.

@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use flags_core::{Segment, SegmentId};
+use flags_core::{Segment, SegmentId, SegmentName};
+use foldhash::quality::RandomState;
 use uuid::Uuid;
 
 use crate::condition::{Condition, Facts, Place, compile};
@@ -19,13 +20,28 @@ pub(crate) enum SegmentRef {
 }
 
 impl SegmentRef {
-    /// With the looseness of Python's `UUID`: hyphens anywhere, braces, `urn:` and `uuid:`.
+    /// With the looseness of Python's `UUID`: hyphens anywhere, braces, `urn:` and `uuid:`, and then 32 characters
+    /// that its `int()` reads as hexadecimal, which need not all be digits.
     pub(crate) fn new(text: &str) -> Self {
         let bare = text.replace("urn:", "").replace("uuid:", "");
         let hex = bare.trim_matches(['{', '}']).replace('-', "");
-        let id = (hex.chars().count() == 32).then(|| Uuid::try_parse(&hex).ok()).flatten();
-        id.map_or_else(|| Self::Name(text.into()), |id| Self::Id(id.into()))
+        let id = (hex.chars().count() == 32).then(|| hexadecimal(&hex)).flatten();
+        id.map_or_else(|| Self::Name(text.into()), |id| Self::Id(Uuid::from_u128(id).into()))
     }
+}
+
+/// White space around, a plus, a prefix, and single underscores between digits.
+fn hexadecimal(text: &str) -> Option<u128> {
+    let text = text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}']);
+    let unsigned = text.strip_prefix('+').unwrap_or(text);
+    let digits = match unsigned.strip_prefix("0x").or_else(|| unsigned.strip_prefix("0X")) {
+        Some(prefixed) => prefixed.strip_prefix('_').unwrap_or(prefixed),
+        None => unsigned,
+    };
+    // Underscores stand between digits, so that none of the parts is empty.
+    let parts = || digits.split('_');
+    let sound = parts().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    sound.then(|| u128::from_str_radix(&parts().collect::<String>(), 16).ok()).flatten()
 }
 
 /// One segment, compiled by itself.
@@ -66,8 +82,8 @@ enum Chain {
 #[derive(Debug, Default)]
 pub(crate) struct Segments {
     all: Vec<(Arc<CompiledSegment>, Chain)>,
-    by_id: HashMap<SegmentId, usize>,
-    by_name: HashMap<Box<str>, usize>,
+    by_id: HashMap<SegmentId, usize, RandomState>,
+    by_name: HashMap<SegmentName, usize, RandomState>,
 }
 
 /// Whether a context is in a segment.
@@ -84,7 +100,7 @@ impl Segments {
         for segment in compiled {
             let place = segments.all.len();
             segments.by_id.insert(segment.id(), place);
-            segments.by_name.entry(segment.record.name.as_str().into()).or_insert(place);
+            segments.by_name.entry(segment.record.name.clone()).or_insert(place);
             segments.all.push((segment, Chain::Sound));
         }
         segments.resolve();
@@ -139,7 +155,7 @@ impl Segments {
     fn find(&self, segment: &SegmentRef) -> Option<usize> {
         match segment {
             SegmentRef::Id(id) => self.by_id.get(id).copied(),
-            SegmentRef::Name(name) => self.by_name.get(name).copied(),
+            SegmentRef::Name(name) => self.by_name.get(&**name).copied(),
         }
     }
 
@@ -236,4 +252,40 @@ pub(crate) fn all_hold(conditions: &[Condition], facts: Facts<'_>) -> Result<boo
         }
     }
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_is_an_id_where_python_reads_one() {
+        let id = "00000000-0000-4000-8000-00000000abcd";
+        let plain = id.replace('-', "");
+        for text in [
+            id.to_owned(),
+            plain.to_uppercase(),
+            format!("{{{id}}}"),
+            format!("urn:uuid:{id}"),
+            format!("0x{}", &plain[2..]),
+            format!("+0X_{}", &plain[4..]),
+            format!(" \t{}", &plain[2..]),
+            format!("0_0{}", &plain[3..]),
+        ] {
+            let read = SegmentRef::new(&text);
+            assert!(matches!(&read, SegmentRef::Id(found) if found.to_string() == id), "{text:?}: {read:?}");
+        }
+        for text in [
+            "beta".to_owned(),
+            plain[1..].to_owned(),
+            format!("_{}", &plain[1..]),
+            format!("{}_", &plain[1..]),
+            format!("0__{}", &plain[3..]),
+            format!("++{}", &plain[2..]),
+            format!("\u{1f}{}", &plain[1..]),
+            "x".repeat(32),
+        ] {
+            assert!(matches!(SegmentRef::new(&text), SegmentRef::Name(_)), "{text:?}");
+        }
+    }
 }

@@ -49,12 +49,19 @@ fn methods_are_no_attributes() {
 
 #[test]
 fn untranslatable_patterns_never_match() {
-    for pattern in [r"(?=a)ann", r"(a)n\1", r"a*+nn", r"(?>a)nn", r"ann$\n", r"(?ai)ann"] {
+    for pattern in
+        [r"(?=a)ann", r"(a)n\1", r"a*+nn", r"(?>a)nn", r"ann$\n", r"(?ai)ann", r"(?:ann?a?){1,2000}"]
+    {
         let condition = json!({"attribute": "x", "operator": "matches", "value": pattern});
         assert!(!condition_holds(COMPAT, condition.clone(), json!("anna\n")), "{pattern}");
         let ruleset = Ruleset::builder(COMPAT).flag(flag_with(condition)).build();
         let told: Vec<String> = ruleset.diagnostics().iter().map(ToString::to_string).collect();
         assert!(told.len() == 1 && told[0].contains("never matches"), "{pattern}: {told:?}");
+    }
+    // What is a word and a letter regardless of case, where Unicode and Python differ.
+    for (pattern, text) in [(r"\b", "½"), (r"a\b", "a\u{301}"), ("(?i)i", "ı")] {
+        let condition = json!({"attribute": "x", "operator": "matches", "value": pattern});
+        assert!(!condition_holds(COMPAT, condition, json!(text)), "{pattern}");
     }
 }
 

@@ -141,6 +141,18 @@ fn a_megabyte_against_patterns() {
 }
 
 #[test]
+fn patterns_that_count_a_lot() {
+    let text = "ab".repeat(500);
+    let context = EvaluationContext::builder().attribute("x", text).build();
+    for pattern in ["(?:[ab]{1,1000}){1,200}x$", "(?:(?:[ab]{1,99}){1,99}){1,99}x$", "(?:[ab]{1,50}){1,98}x$"]
+    {
+        let condition = json!({"attribute": "x", "operator": "matches", "value": pattern});
+        let ruleset = Ruleset::builder(Semantics::Compat).flag(flag(rule(vec![condition]))).build();
+        timed(pattern, || assert!(!ruleset.evaluator(&context, AT).boolean("flag", false).value));
+    }
+}
+
+#[test]
 fn ten_thousand_conditions_and_values() {
     let words: Vec<String> = (0..10_000).map(|number| format!("word {number}")).collect();
     let many = words.iter().map(|word| json!({"attribute": "x", "operator": "ne", "value": word})).collect();

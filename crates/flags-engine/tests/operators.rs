@@ -91,3 +91,19 @@ fn none_is_left_out() {
         assert!(tested.contains(&operator) || SEGMENT_OPERATORS.contains(&operator), "{operator}");
     }
 }
+
+#[test]
+fn what_follows_a_date_is_a_time() {
+    let holds = |actual: &str| {
+        let condition = json!({"attribute": "x", "operator": "date_after", "value": "2020-01-01"});
+        condition_holds(Compat, condition, json!(actual))
+    };
+    for text in ["2026-07-01", "20260701", "2026-W27-3", "2026-W27", "2026-07-01 12", "20260701x12:00"] {
+        assert!(holds(text), "{text:?}");
+    }
+    for text in
+        ["2026-07-01\n", "2026-07-01 ", "2026-07-01T", "2026-07-011", "20260701x", "2026-W27t", "2026-W27-3-"]
+    {
+        assert!(!holds(text), "{text:?}");
+    }
+}

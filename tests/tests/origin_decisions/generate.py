@@ -32,7 +32,7 @@ NAMES = ["plan", "age", "email", "roles", "beta", "version", "since", "note", "d
 STANDARD = ["targeting_key", "user_id", "organization_id", "tenant_id", "environment", "app_version", "ip_address", "user_agent", "country"]
 METHODS = ["get", "merge", "with_attributes", "__class__"]
 VERSIONS = ["1", "1.2", "1.2.0", "1.10.0", "1.10", "2", "2.0.0-rc1", " 1.2", "1.2 ", "1_0.2", "+1.2", "-1.2", "1..2", "", "01.2", "1.2.3.4", "1.0.0.0",
-            "99999999999999999999.1", "99999999999999999999.2", "v1", "1. 2", "1.2\n", 1, 1.5, 2.0, True, 10, "junk", None, [1], 2**70, 1e22]
+            "99999999999999999999.1", "99999999999999999999.2", "v1", "1. 2", "1.2\n", "1.\x1f2", 1, 1.5, 2.0, True, 10, "junk", None, [1], 2**70, 1e22]
 OPERATORS = ["eq", "ne", "gt", "gte", "lt", "lte", "in", "not_in", "contains", "not_contains", "starts_with", "ends_with", "matches", "semver_eq",
              "semver_gt", "semver_lt", "date_after", "date_before", "time_window", "in_segment", "not_in_segment"]
 PATTERNS = [r"ann", r"nn", r".*@example\.com$", r"[a-c]\w+@", r"(", r"^a", r"a$", r"ann$", r"ann\Z", r"\d+", r"\w+\s?\w*$", r"[^@]+@", r"(?i)ANN", r"a(?i)nn",
@@ -74,7 +74,7 @@ def date_text():
     day = R.choice([f"{t:%Y-%m-%d}"] * 6 + [f"{t:%Y%m%d}", f"{t.year}-{t.month}-{t.day}", t.strftime("%G-W%V-%u"), t.strftime("%GW%V%u"), t.strftime("%G-W%V"), t.strftime("%GW%V"),
                                            f"{t.year}-{t.month:02}- {t.day % 9 + 1}", f"{t:%Y-%m}", f"{t:%y-%m-%d}"])
     if chance(0.2):
-        return day
+        return day + R.choice([""] * 9 + [" ", "\n", "T", "-", "x", "5"])
     clock = R.choice([f"{t:%H:%M:%S}"] * 5 + [f"{t:%H:%M}", f"{t:%H%M%S}", f"{t:%H}", f"{t:%H%M}", f"{t.hour}:{t.minute}:{t.second}", f"{t:%H:%M:60}", "24:00:00", "23:59:59", "00:00:00"])
     clock += R.choice([""] * 6 + [".5", ".123456", ".1234567", ",25", ".", ".000001", ".123x", " ", ":5", ":123", "5", "56", "123456x", ".123456x"])
     zone = R.choice([""] * 4 + ["Z", "+00:00", "+02:00", "-05:30", "+0200", "+02", "+05:53:28", "-00:00:30.5", "+24:00", "+23:59", "z", "+2:00", "+02:00:00", "+0200:00", "-0530", " +02:00", "+02:60"])
@@ -127,7 +127,8 @@ def condition(segments):
     expected = value() if chance(0.3) else None
     if op in ("in_segment", "not_in_segment"):
         expected = R.choice([*[s["name"] for s in segments], *[s["id"] for s in segments], "no-such-segment", uid(), None, 5, "5", *[s["id"].replace("-", "").upper() for s in segments],
-                             *["{" + s["id"] + "}" for s in segments], *["urn:uuid:" + s["id"] for s in segments]])
+                             *["{" + s["id"] + "}" for s in segments], *["urn:uuid:" + s["id"] for s in segments],
+                             *["+" + s["id"].replace("-", "")[1:] for s in segments]])
     elif op.startswith("semver"):
         attribute = R.choice(["version", "app_version"])
         expected = R.choice(VERSIONS) if chance(0.9) else value()
@@ -168,7 +169,7 @@ def condition(segments):
 
 def segments():
     n = R.randrange(5)
-    all_ids = [uid() for _ in range(n)]
+    all_ids = ["0" + uid()[1:] if chance(0.2) else uid() for _ in range(n)]
     out = []
     for k in range(n):
         parent = None

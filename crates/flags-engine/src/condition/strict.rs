@@ -81,7 +81,9 @@ impl Test {
                 comparable(actual, expected.view()).then(|| equal(actual, expected.view()) == *want)
             }
             Self::Order { expected, order: wanted } => comparable(actual, expected.view())
-                .then(|| order(actual, expected.view()).ok().map(|ordering| wanted.admits(ordering)))
+                .then(|| {
+                    order(actual, expected.view()).ok().flatten().map(|ordering| wanted.admits(ordering))
+                })
                 .flatten(),
             Self::In { items, texts, want } => {
                 let is_in = match actual {

@@ -10,10 +10,8 @@ pub(super) fn parse(text: &str) -> Option<DateTime> {
     let chars: Vec<char> = text.chars().collect();
     let date_length = date_length(&chars)?;
     let date = date(chars.get(..date_length)?)?;
-    let rest = chars.get(date_length + 1..).unwrap_or_default();
-    if rest.is_empty() {
-        return DateTime::from_parts(date, 0, None);
-    }
+    // A character after the date separates it from a time, which must then be there.
+    let Some(rest) = chars.get(date_length + 1..) else { return DateTime::from_parts(date, 0, None) };
     let (time, offset) = time_and_offset(rest)?;
     DateTime::from_parts(date, time, offset)
 }

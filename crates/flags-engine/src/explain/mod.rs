@@ -54,6 +54,7 @@ pub struct OverrideStep {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[allow(missing_docs, reason = "the names say it all")]
+#[non_exhaustive]
 pub enum Found {
     Nothing,
     Expired,
@@ -73,6 +74,7 @@ pub struct ScheduleStep {
 /// Whether something holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
+#[non_exhaustive]
 pub enum Verdict {
     /// It does.
     Yes,

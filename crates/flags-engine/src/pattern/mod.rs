@@ -31,6 +31,10 @@ pub(crate) enum Refused {
 /// e-mail addresses and host names count it up to 64 or 255 times.
 const MAX_SIZE: usize = 32 << 20;
 
+/// How many characters what is counted may come to. Each is a place at which a match may stand, and every character of a
+/// text looks at all of those: a pattern of twenty letters, `(?:[ab]{1,1000}){1,200}`, would take seconds for a line.
+const MAX_COUNTED: u64 = 5_000;
+
 /// How deeply groups may nest.
 const MAX_DEPTH: usize = 100;
 
@@ -62,7 +66,13 @@ mod tests {
     fn what_is_counted_is_large() {
         assert!(matches(r"^[\w.]{1,64}@[\w.]{1,255}$", "ann@example.com"));
         assert!(matches(r"^(?:\w{1,63}\.){1,8}\w{2,63}$", "www.example.com"));
-        assert!(matches!(compile(r"(?:\w{1,1000}){1,1000}"), Err(Refused::TooLarge(_))));
+        assert!(matches("(?s).{1,4096}$", "a"));
+        for large in
+            [r"(?:\w{1,1000}){1,1000}", "(?:[ab]{1,1000}){1,200}", "(?:(?:a{9}){9}){99}", "a{2500,}b{2501}"]
+        {
+            assert!(matches!(compile(large), Err(Refused::TooLarge(_))), "{large}");
+        }
+        assert!(matches!(compile("(?:a{9999}){9}a{4294967295}"), Err(Refused::Raises(_))), "as Python");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::class::{self, literal};
 use super::escape::{self, Escape};
 use super::flags::Flags;
-use super::{MAX_DEPTH, Refused};
+use super::{MAX_COUNTED, MAX_DEPTH, Refused};
 use crate::raised::Raised;
 
 /// Python takes no greater repetition number.
@@ -13,7 +13,8 @@ const MAX_REPEAT: u64 = 4_294_967_295;
 
 pub(super) fn translate(pattern: &str) -> Result<String, Refused> {
     let chars = pattern.chars().collect();
-    let mut translator = Translator { chars, at: 0, out: String::new(), names: BTreeSet::new() };
+    let mut translator =
+        Translator { chars, at: 0, out: String::new(), names: BTreeSet::new(), places: 0, counted: 0 };
     let flags = translator.global_flags()?;
     translator.out.push_str(if flags.ignore_case { r"\A(?i:" } else { r"\A(?:" });
     translator.alternatives(flags, 0)?;
@@ -23,6 +24,9 @@ pub(super) fn translate(pattern: &str) -> Result<String, Refused> {
     if flags.contradict {
         // Python looks at this last.
         return Err(Refused::Raises(Raised::FlagsContradict));
+    }
+    if translator.counted > MAX_COUNTED {
+        return Err(Refused::TooLarge(format!("what it counts comes to more than {MAX_COUNTED} characters")));
     }
     translator.out.push(')');
     Ok(translator.out)
@@ -42,6 +46,10 @@ struct Translator {
     at: usize,
     out: String,
     names: BTreeSet<String>,
+    /// How many characters, classes and the like there are so far, each as often as it is counted.
+    places: u64,
+    /// Those of them that are counted more than once.
+    counted: u64,
 }
 
 impl Translator {
@@ -89,6 +97,7 @@ impl Translator {
 
     fn branch(&mut self, flags: Flags, depth: usize) -> Result<bool, Refused> {
         let (mut before, mut dollar) = (Before::Nothing, false);
+        let mut start_of_item = self.places;
         loop {
             if flags.verbose {
                 self.blank();
@@ -100,7 +109,7 @@ impl Translator {
             if self.comment()? {
                 continue;
             }
-            if let Some(quantifier) = self.quantifier()? {
+            if let Some((quantifier, times)) = self.quantifier()? {
                 if dollar && !matches!(&*quantifier, "?" | "??") {
                     return Err(Refused::Unsupported("a `$` that may be repeated"));
                 }
@@ -110,13 +119,24 @@ impl Translator {
                     _ => return Err(Refused::Malformed("a quantifier of nothing")),
                 }
                 self.out.push_str(&quantifier);
+                self.repeat(start_of_item, times);
                 before = Before::Quantified;
                 continue;
             }
             if dollar {
                 return Err(Refused::Unsupported("a `$` with something after it"));
             }
+            start_of_item = self.places;
             (before, dollar) = self.item(c, flags, depth)?;
+        }
+    }
+
+    /// Counts what came since `start` so many times.
+    fn repeat(&mut self, start: u64, times: u64) {
+        if times > 1 {
+            let all = (self.places - start).saturating_mul(times);
+            self.places = start.saturating_add(all);
+            self.counted = self.counted.saturating_add(all);
         }
     }
 
@@ -145,6 +165,7 @@ impl Translator {
             },
             c => literal(c, &mut self.out),
         }
+        self.places = self.places.saturating_add(1);
         Ok((Before::Item, false))
     }
 
@@ -219,12 +240,12 @@ impl Translator {
         flags.check()
     }
 
-    /// A quantifier, if one is here. Braces of another form are text.
-    fn quantifier(&mut self) -> Result<Option<String>, Refused> {
-        let counted = match self.chars.get(self.at) {
+    /// A quantifier, if one is here, and how many copies of what it repeats it takes. Braces of another form are text.
+    fn quantifier(&mut self) -> Result<Option<(String, u64)>, Refused> {
+        let (counted, times) = match self.chars.get(self.at) {
             Some('*' | '+' | '?') => {
                 self.at += 1;
-                self.chars[self.at - 1].to_string()
+                (self.chars[self.at - 1].to_string(), 1)
             }
             Some('{') => match self.counts()? {
                 Some(counts) => counts,
@@ -235,10 +256,10 @@ impl Translator {
         if self.take("+") {
             return Err(Refused::Unsupported("a possessive quantifier"));
         }
-        Ok(Some(if self.take("?") { counted + "?" } else { counted }))
+        Ok(Some((if self.take("?") { counted + "?" } else { counted }, times)))
     }
 
-    fn counts(&mut self) -> Result<Option<String>, Refused> {
+    fn counts(&mut self) -> Result<Option<(String, u64)>, Refused> {
         let before = self.at;
         self.at += 1;
         if self.chars.get(self.at) == Some(&'}') {
@@ -260,8 +281,8 @@ impl Translator {
             (low, Some(high)) if high < low => {
                 Err(Refused::Malformed("a quantifier whose maximum is below its minimum"))
             }
-            (low, Some(high)) => Ok(Some(format!("{{{low},{high}}}"))),
-            (low, None) => Ok(Some(format!("{{{low},}}"))),
+            (low, Some(high)) => Ok(Some((format!("{{{low},{high}}}"), high))),
+            (low, None) => Ok(Some((format!("{{{low},}}"), low))),
         }
     }
 

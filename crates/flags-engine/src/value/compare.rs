@@ -20,17 +20,22 @@ pub(crate) fn equal(a: View<'_>, b: View<'_>) -> bool {
     }
 }
 
-/// How `a` and `b` compare; types that have no order raise.
-pub(crate) fn order(a: View<'_>, b: View<'_>) -> Result<Ordering, Raised> {
+/// How `a` and `b` compare, which a NaN does with nothing; types that have no order raise.
+pub(crate) fn order(a: View<'_>, b: View<'_>) -> Result<Option<Ordering>, Raised> {
     match (a, b) {
-        (View::Str(a), View::Str(b)) => Ok(a.cmp(b)),
-        (View::Instant(a), View::Instant(b)) => Ok(a.cmp(&b)),
+        (View::Str(a), View::Str(b)) => Ok(Some(a.cmp(b))),
+        (View::Instant(a), View::Instant(b)) => Ok(Some(a.cmp(&b))),
         (View::List(a), View::List(b)) => {
             let differing = a.iter().zip(b).find(|(a, b)| !equal(a.view(), b.view()));
-            differing.map_or_else(|| Ok(a.len().cmp(&b.len())), |(a, b)| order(a.view(), b.view()))
+            differing.map_or_else(|| Ok(Some(a.len().cmp(&b.len()))), |(a, b)| order(a.view(), b.view()))
         }
-        _ => numeric(a, b).ok_or(Raised::NotOrdered),
+        _ if is_number(a) && is_number(b) => Ok(numeric(a, b)),
+        _ => Err(Raised::NotOrdered),
     }
+}
+
+fn is_number(view: View<'_>) -> bool {
+    matches!(view, View::Bool(_) | View::Small(_) | View::Big(_) | View::Float(_))
 }
 
 /// Numbers and booleans, which are numbers to Python.
@@ -77,5 +82,21 @@ pub(crate) fn truthy(view: View<'_>) -> bool {
         View::List(items) => !items.is_empty(),
         View::Object(object) => !object.is_empty(),
         View::Big(_) | View::Instant(_) => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nan_equals_nothing_and_comes_before_and_after_nothing() {
+        let nan = Value::from(f64::NAN);
+        for other in [Value::from(f64::NAN), 1.into(), 1.5.into(), true.into(), 2_i64.pow(60).into()] {
+            assert_ne!(nan, other);
+            assert!(matches!(order(nan.view(), other.view()), Ok(None)), "{other}");
+            assert!(matches!(order(other.view(), nan.view()), Ok(None)), "{other}");
+        }
+        assert!(order(nan.view(), Value::from("1").view()).is_err());
     }
 }

@@ -25,7 +25,9 @@ impl Int {
     /// Reads what Python's `int()` reads: white space around, a sign, leading zeros, single underscores
     /// between digits. (Digits of other scripts are not read: a documented deviation.)
     pub(crate) fn from_python(text: &str) -> Option<Self> {
-        let text = text.trim_matches(super::is_space);
+        // Python strips the separators of ASCII only where the text is not all ASCII.
+        let ascii = text.is_ascii();
+        let text = text.trim_matches(|c| super::is_space(c) && !(ascii && matches!(c, '\u{1c}'..='\u{1f}')));
         let (negative, digits) = match text.as_bytes().first()? {
             b'-' => (true, &text[1..]),
             b'+' => (false, &text[1..]),
@@ -143,7 +145,8 @@ mod tests {
         {
             assert_eq!(Int::from_python(text), Some(Int::Small(want)), "{text}");
         }
-        for text in ["", "-", "1__0", "_1", "1_", "1.0", "0x1", "1 2", "٣", &"1".repeat(4301)] {
+        assert_eq!(Int::from_python("\u{a0}\u{1f}7"), Some(Int::Small(7)));
+        for text in ["", "-", "\u{1f}7", "1__0", "_1", "1_", "1.0", "0x1", "1 2", "٣", &"1".repeat(4301)] {
             assert_eq!(Int::from_python(text), None, "{text}");
         }
         assert_eq!(

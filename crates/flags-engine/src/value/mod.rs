@@ -145,6 +145,19 @@ impl From<i32> for Value {
     }
 }
 
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        i64::from(value).into()
+    }
+}
+
+/// Exact, also beyond what a signed integer of 64 bits holds.
+impl From<u64> for Value {
+    fn from(value: u64) -> Self {
+        Self(Inner::Int(Int::from_json(&value.to_string())))
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Self(Inner::Float(value))

@@ -63,6 +63,9 @@ fn instant_text(instant: Timestamp) -> String {
 
 /// The shortest digits that read back, with an exponent from 1e16 on and below 1e-4.
 fn float(value: f64, out: &mut impl Write) -> fmt::Result {
+    if value.is_nan() {
+        return out.write_str("nan");
+    }
     if value.is_infinite() {
         return out.write_str(if value > 0.0 { "inf" } else { "-inf" });
     }
@@ -170,6 +173,9 @@ mod tests {
             let value: Value = serde_json::from_str(json).unwrap();
             assert_eq!(display(value.view()), want);
         }
+        assert_eq!(display(View::Float(f64::NAN)), "nan");
+        assert_eq!(display(Value::from(u64::MAX).view()), "18446744073709551615");
+        assert_eq!(Value::from(7_u64), Value::from(7_u32));
         assert_eq!(display(View::Instant(Timestamp::UNIX_EPOCH)), "1970-01-01 00:00:00+00:00");
     }
 }
