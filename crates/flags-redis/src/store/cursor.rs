@@ -31,7 +31,7 @@ impl Cursor {
     pub(super) async fn read(
         &self,
         store: &RedisStorage,
-        commands: Vec<Command>,
+        commands: &[Command],
     ) -> Result<(Option<Self>, Vec<Reply>)> {
         let answer = store.read_whole(commands, Access::Cursor(self.link)).await?;
         let Some(reply) = answer.replies.into_iter().next() else {
