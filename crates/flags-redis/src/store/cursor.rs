@@ -31,7 +31,7 @@ impl Cursor {
     pub(super) async fn read(
         &self,
         store: &RedisStorage,
-        commands: Vec<Command>,
+        commands: &[Command],
     ) -> Result<(Option<Self>, Vec<Reply>)> {
         self.try_read(store, commands).await?.map_err(from_useless)
     }

@@ -112,15 +112,15 @@ impl RedisStorage {
     }
 
     /// Sends commands that look at keys which they do not name, while no node of a cluster has but some of them.
-    async fn read_whole(&self, mut commands: Vec<Command>, access: Access<'_>) -> Result<Answer> {
-        let asked = commands.len();
-        if self.connection.is_cluster() {
-            // Of such keys a node says nothing. Of a key that does not exist it says that it may be elsewhere, as soon as keys begin
-            // to move.
-            commands.push(Command::new("GET").arg(self.keyspace.scratch("moving")));
+    async fn read_whole(&self, commands: &[Command], access: Access<'_>) -> Result<Answer> {
+        if !self.connection.is_cluster() {
+            return self.asked(commands, access).await;
         }
-        let mut answer = self.asked(&commands, access).await?;
-        answer.replies.truncate(asked);
+        // Of such keys a node says nothing. Of a key that does not exist it says that it may be elsewhere, as soon as keys begin
+        // to move.
+        let moving = Command::new("GET").arg(self.keyspace.scratch("moving"));
+        let mut answer = self.asked(&[commands, &[moving]].concat(), access).await?;
+        answer.replies.truncate(commands.len());
         Ok(answer)
     }
 

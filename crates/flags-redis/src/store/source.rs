@@ -106,7 +106,7 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     if kind == Kind::Override {
         commands.push(Command::new("TIME"));
     }
-    let mut replies = store.read_whole(commands, Access::Cursor(None)).await?.replies.into_iter();
+    let mut replies = store.read_whole(&commands, Access::Cursor(None)).await?.replies.into_iter();
     let mut next = || replies.next().unwrap_or(Reply::Nil);
     let pairs = match next().list() {
         Ok(pairs) => pairs,
@@ -133,7 +133,7 @@ async fn paged(store: &RedisStorage, index: String, kind: Kind, cursor: Cursor) 
     let command = if kind == Kind::Override { "ZSCAN" } else { "SSCAN" };
     let command =
         Command::new(command).arg(index.as_str()).arg(cursor.at()).arg("COUNT").arg(PAGE.to_string());
-    let (cursor, items) = cursor.read(store, vec![command]).await?;
+    let (cursor, items) = cursor.read(store, &[command]).await?;
     // ZSCAN gives each member with its score.
     let step = if kind == Kind::Override { 2 } else { 1 };
     let mut then = by_name(kind, items.into_iter().step_by(step))?;
@@ -218,7 +218,7 @@ impl RedisStorage {
             .args(["COUNT", SCANNED]);
         // However many keys there are, each page has the deadline to itself.
         deadline::put_off(true);
-        let (cursor, items) = cursor.read(self, vec![command]).await?;
+        let (cursor, items) = cursor.read(self, &[command]).await?;
         let mut keys = Vec::with_capacity(items.len());
         for item in items {
             // What does not parse belongs to another store whose prefix begins with ours.
