@@ -92,6 +92,7 @@ struct Repr {
     reason: Cow<'static, str>,
     revision: Option<Revision>,
     limit: Option<Limit>,
+    unconfirmed: bool,
     source: Option<BoxError>,
 }
 
@@ -108,6 +109,7 @@ impl Error {
             reason: reason.into(),
             revision: None,
             limit: None,
+            unconfirmed: false,
             source: None,
         }))
     }
@@ -208,6 +210,13 @@ impl Error {
         self
     }
 
+    /// Says that more was asked of the write than that it is applied; see [`is_unconfirmed`](Self::is_unconfirmed).
+    #[must_use]
+    pub fn as_unconfirmed(mut self) -> Self {
+        self.0.unconfirmed = true;
+        self
+    }
+
     /// What went wrong.
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
@@ -248,6 +257,13 @@ impl Error {
     #[must_use]
     pub fn limit(&self) -> Option<Limit> {
         self.0.limit
+    }
+
+    /// Of an indeterminate write: whether reading it back cannot settle it, since more was asked than that it is applied, such as
+    /// that replicas or a disk have it.
+    #[must_use]
+    pub fn is_unconfirmed(&self) -> bool {
+        self.0.unconfirmed
     }
 
     /// Of a conflict: whether it is about the revision, so that reading again and repeating the edit may help. One about

@@ -21,6 +21,8 @@ enum Fate {
     Overtaken,
     /// Lost, like every call after it.
     Down,
+    /// Applied, and not as safely as it was asked for.
+    Unconfirmed,
 }
 
 /// A store whose first commit meets a fate.
@@ -32,8 +34,9 @@ struct Unanswered {
     late: Mutex<Option<Batch>>,
 }
 
-fn unanswered() -> Error {
-    Error::new(ErrorKind::Indeterminate, "the reply was lost")
+fn unanswered(fate: Fate) -> Error {
+    let error = Error::new(ErrorKind::Indeterminate, "the reply was lost");
+    if fate == Fate::Unconfirmed { error.as_unconfirmed() } else { error }
 }
 
 impl Unanswered {
@@ -79,7 +82,7 @@ impl Storage for Unanswered {
             return outcome;
         }
         match self.fate {
-            Fate::Applied => drop(self.inner.commit(batch).await?),
+            Fate::Applied | Fate::Unconfirmed => drop(self.inner.commit(batch).await?),
             Fate::Lost | Fate::Down => {}
             Fate::Late => *self.late.lock().expect("unpoisoned") = Some(batch),
             Fate::Overwritten => {
@@ -88,7 +91,7 @@ impl Storage for Unanswered {
             }
             Fate::Overtaken => self.another_writer().await,
         }
-        Err(unanswered())
+        Err(unanswered(self.fate))
     }
 
     async fn watch(&self) -> Result<BoxStream<'static, Change>> {
@@ -172,6 +175,15 @@ async fn a_store_that_stays_away_leaves_it_open() {
     let error = store.create_flag(Flag::new(key())).await.expect_err("nobody answers");
     assert_eq!(error.kind(), ErrorKind::Indeterminate);
     assert!(stored(&inner).await.is_none());
+}
+
+#[tokio::test]
+async fn what_was_to_be_confirmed_is_not_settled_by_being_applied() {
+    let inner = MemoryStorage::new();
+    let error =
+        meeting(Fate::Unconfirmed, &inner).create_flag(Flag::new(key())).await.expect_err("unconfirmed");
+    assert!(error.kind() == ErrorKind::Indeterminate && error.is_unconfirmed(), "{error:?}");
+    assert!(stored(&inner).await.is_some());
 }
 
 #[tokio::test]

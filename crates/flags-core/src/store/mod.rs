@@ -42,7 +42,8 @@ pub const DEFAULT_MODIFY_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// A write of one record that has a condition (a `create`, `modify_flag`, an `update` with `expected`) and is not answered is
 /// settled: the record is read back, and is written once more, under the same condition, where it is still as it was. Only where the
-/// store does not answer again, or another writer came between, is the outcome [`Indeterminate`](crate::ErrorKind::Indeterminate).
+/// store does not answer again, another writer came between, or more was asked than that the write is applied
+/// ([`Error::is_unconfirmed`](crate::Error::is_unconfirmed)), is the outcome [`Indeterminate`](crate::ErrorKind::Indeterminate).
 ///
 /// # Examples
 ///

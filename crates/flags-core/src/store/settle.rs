@@ -37,7 +37,7 @@ impl FlagStore {
         expect: &Expect,
         unanswered: Error,
     ) -> Result<Versioned<T>> {
-        if !matches!(expect, Expect::Absent | Expect::Revision(_)) {
+        if unanswered.is_unconfirmed() || !matches!(expect, Expect::Absent | Expect::Revision(_)) {
             return Err(unanswered);
         }
         let write = Write { key: record.key(), record, expect };

@@ -40,7 +40,7 @@ impl Cursor {
     pub(super) async fn try_read(
         &self,
         store: &RedisStorage,
-        commands: Vec<Command>,
+        commands: &[Command],
     ) -> Result<Result<(Option<Self>, Vec<Reply>), Useless>> {
         let answer = store.read_whole(commands, Access::Cursor(self.link)).await?;
         let Some(reply) = answer.replies.into_iter().next() else {

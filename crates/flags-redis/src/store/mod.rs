@@ -21,7 +21,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use flags_core::storage::{Batch, BoxStream, Capability, Change, Descriptor, Effect, Health, Query, Stored};
-use flags_core::{Error, Key, Result, Storage};
+use flags_core::{Error, ErrorKind, Key, Result, Storage};
 
 use crate::connection::{Access, Answer, Connection};
 use crate::deadline::within;
@@ -146,7 +146,12 @@ impl Storage for RedisStorage {
     async fn commit(&self, batch: Batch) -> Result<Vec<Effect>> {
         self.check_open()?;
         let handed = AtomicBool::new(false);
-        within(self.deadline, &handed, self.commit_batch(batch, &handed)).await
+        let outcome = within(self.deadline, &handed, self.commit_batch(batch, &handed)).await;
+        // Where it has to be confirmed, that it is applied says too little.
+        outcome.map_err(|error| match (&self.confirmed, error.kind()) {
+            (Some(_), ErrorKind::Indeterminate) => error.as_unconfirmed(),
+            _ => error,
+        })
     }
 
     async fn watch(&self) -> Result<BoxStream<'static, Change>> {

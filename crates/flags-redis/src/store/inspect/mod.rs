@@ -158,7 +158,7 @@ async fn scanned(
     cursor: &Cursor,
 ) -> Result<Option<(Option<Cursor>, Vec<Vec<u8>>)>> {
     let command = Command::new(command).arg(key).arg(cursor.at()).args(["COUNT", PAGE]);
-    match cursor.try_read(store, vec![command]).await? {
+    match cursor.try_read(store, &[command]).await? {
         Ok((cursor, items)) => {
             let items =
                 items.into_iter().map(Reply::bytes).collect::<Result<_, _>>().map_err(from_useless)?;

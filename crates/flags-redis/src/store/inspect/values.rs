@@ -16,7 +16,7 @@ use crate::reply::{Command, Reply};
 
 pub(super) async fn page(store: &RedisStorage, cursor: Cursor) -> Result<Page> {
     let scan = Command::new("SCAN").arg(cursor.at()).arg("MATCH").arg(store.keyspace.pattern());
-    let (cursor, items) = cursor.read(store, vec![scan.args(["COUNT", PAGE])]).await?;
+    let (cursor, items) = cursor.read(store, &[scan.args(["COUNT", PAGE])]).await?;
     let (mut page, mut keys) = (Page::default(), Vec::new());
     for item in items {
         // What is neither belongs to another store whose prefix begins with ours.
