@@ -141,9 +141,16 @@ fn failures_name_the_next_step() -> Result<()> {
 #[test]
 fn help_fits_80_columns_and_has_examples() -> Result<()> {
     let cli = Cli::on("");
-    for line in
-        ["help", "help flag", "help override set", "help schedule create", "help import", "help exit-codes"]
-    {
+    for line in [
+        "help",
+        "help flag",
+        "help override set",
+        "help schedule create",
+        "help import",
+        "help scheduler",
+        "help schedule run-due",
+        "help exit-codes",
+    ] {
         let words: Vec<&str> = line.split(' ').collect();
         let ran = cli.quiet(&words, "")?;
         ensure!(ran.code == Some(0), "{ran:?}");
