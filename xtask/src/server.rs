@@ -23,7 +23,7 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 14] = [
+const NEED_A_PROCESS: [&str; 15] = [
     "adversity::",
     "budgets::",
     "cluster::a_",
@@ -38,6 +38,7 @@ const NEED_A_PROCESS: [&str; 14] = [
     "tls::a_store_behind_tls",
     "watching::",
     "guards::doctor_",
+    "scheduler::each_change_",
 ];
 
 impl Server {

@@ -37,7 +37,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     tests.args(&options.filter).arg("--").args(&options.args);
 
     let mut server = None;
-    if across_crates || selected(workspace.named("flags-redis")) || selected(workspace.named("flags-cli")) {
+    let on_a_server = ["flags-redis", "flags-cli", "flags-examples"];
+    if across_crates || on_a_server.iter().any(|name| selected(workspace.named(name))) {
         let found = server::find(&workspace.test_tools())?;
         tests.env_remove(container::VARIABLE).envs(found.variable()).args(found.skipped());
         server = Some(found);

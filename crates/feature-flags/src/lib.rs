@@ -4,8 +4,13 @@ mod connect;
 mod inspect;
 
 pub use connect::connect;
+#[cfg(feature = "client")]
+pub use flags_client as client;
+#[cfg(feature = "client")]
+pub use flags_client::{Client, Scheduler};
 pub use flags_core::*;
 pub use flags_engine as engine;
+pub use flags_engine::EvaluationContext;
 #[cfg(feature = "file")]
 pub use flags_file::{FileBuilder, FileStorage};
 #[cfg(feature = "memory")]

@@ -1,4 +1,4 @@
-//! Ctrl-C.
+//! Ctrl-C, and the end that a service manager asks for.
 
 use std::io;
 
@@ -18,4 +18,21 @@ pub(crate) fn watch(out: Output, hint: &'static str) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Ends when the process is asked to, by SIGTERM. Where there is no such signal, never.
+#[cfg(unix)]
+pub(crate) fn terminated() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut asked = signal(SignalKind::terminate())?;
+    Ok(async move {
+        asked.recv().await;
+    })
+}
+
+/// Ends when the process is asked to, by SIGTERM. Where there is no such signal, never.
+#[cfg(not(unix))]
+pub(crate) fn terminated() -> io::Result<impl Future<Output = ()>> {
+    Ok(std::future::pending())
 }

@@ -4,8 +4,8 @@
 pub(crate) const EXIT_CODES: &str = "\
 Exit codes:
   0    done
-  1    failed: an invalid or unreadable record, permission denied, or an error
-       that doctor found
+  1    failed: an invalid or unreadable record, permission denied, an error
+       that doctor found, or a scheduled change that could not be applied
   2    usage: the command line is wrong, or nobody confirmed
   3    not found: the record, or the flag that it belongs to, does not exist
   4    conflict: it exists already, or was changed since it was read
@@ -74,7 +74,38 @@ Examples:
     \"scheduled_at\": \"2030-01-01T12:00:00Z\"}' | flags schedule update -f -
 
 change_type is enable, disable, update_value (with new_value) or update_rollout
-(with new_rollout_percentage).";
+(with new_rollout_percentage). `flags scheduler` executes what is due whenever it
+is, `flags schedule run-due` once.";
+
+pub(super) const RUN_DUE: &str = "\
+A line for each change or phase says what it did. What cannot be applied is
+marked as executed, with why in its member `error`, and the exit code is 1. The
+exit code is 5 where the store did not answer: what is due there is still
+pending, and executing it again executes nothing twice. `--at` is also what is
+noted as the time of execution.
+
+With --json each line is an object: {\"outcome\", \"key\", \"flag\", \"reason\",
+\"record\"}. The outcome is applied; refused, with the reason; deleted, of what
+belonged to no flag; or settled, of what this run or another one has executed
+without an answer of the store.
+
+Examples:
+  flags schedule run-due
+  flags schedule run-due --at 2030-01-01T09:00:00Z --json";
+
+pub(super) const SCHEDULER: &str = "\
+Any number of them may run on one store, for one that dies: each change is
+executed exactly once, by whichever gets there first. What was missed while none
+ran is executed in order by the next one. Where the store does not answer, it is
+asked again, ever more rarely.
+
+The lines are those of `flags schedule run-due`. SIGTERM ends it with exit code
+0, Ctrl-C with 130. Either may come at any time: what was executed stays
+executed, also where its line was not printed any more.
+
+Examples:
+  flags scheduler
+  flags scheduler --json >> executed.jsonl";
 
 pub(super) const WINDOW: &str = "\
 Example:

@@ -6,6 +6,7 @@ mod help;
 mod mistake;
 mod overrides;
 mod owned;
+mod schedule;
 mod segment;
 mod shared;
 mod transfer;
@@ -17,7 +18,8 @@ pub(crate) use eval::Eval;
 pub(crate) use flag::{Create, FlagCommand, FlagFilter};
 pub(crate) use help::EXIT_CODES;
 pub(crate) use overrides::{Entity, List, Named, OverrideCommand, Owner, Set, SetOptions};
-pub(crate) use owned::{OwnedCommand, ScheduleList, Unfiltered};
+pub(crate) use owned::{OwnedCommand, Unfiltered};
+pub(crate) use schedule::{ScheduleCommand, ScheduleList};
 pub(crate) use segment::SegmentCommand;
 pub(crate) use shared::{Global, Update};
 pub(crate) use transfer::Import;
@@ -46,7 +48,7 @@ pub(crate) enum Command {
     Override(OverrideCommand),
     /// Scheduled changes: what happens to a flag at an instant.
     #[command(subcommand, after_help = help::SCHEDULE)]
-    Schedule(OwnedCommand<ScheduleList>),
+    Schedule(ScheduleCommand),
     /// Time windows: when a flag is on, day by day.
     #[command(subcommand, after_help = help::WINDOW)]
     Window(OwnedCommand<Unfiltered>),
@@ -68,6 +70,9 @@ pub(crate) enum Command {
     /// Show changes as they happen: a table on a terminal, else one line a change.
     #[command(after_help = help::WATCH)]
     Watch(Watch),
+    /// Execute scheduled changes and rollout phases when they are due, until it is stopped.
+    #[command(after_help = help::SCHEDULER)]
+    Scheduler,
     /// Ask the store how it is.
     Health,
     /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members, indexes that do not fit.
@@ -82,6 +87,10 @@ pub(crate) enum Command {
     ExitCodes,
 }
 
+/// What to tell somebody who stops executing what is due.
+const EXECUTED: &str =
+    "what was executed stays executed, the rest is still pending; `flags schedule list --all` shows both";
+
 impl Command {
     /// What to tell somebody who interrupts it.
     pub(crate) fn when_interrupted(&self) -> &'static str {
@@ -90,6 +99,8 @@ impl Command {
                 "what was imported so far is whole and stays; repeat the command to import the rest"
             }
             Self::Export => "nothing was changed; the document is not complete, repeat the command",
+            Self::Scheduler => EXECUTED,
+            Self::Schedule(command) if command.executes() => EXECUTED,
             only_reads if only_reads.only_reads() => "nothing was changed",
             _ => "each record is either as it was or as you asked for; look, and repeat what is missing",
         }
@@ -106,6 +117,7 @@ impl Command {
             Self::Segment(command) => matches!(command, SegmentCommand::List | SegmentCommand::Get { .. }),
             Self::Import(import) => import.dry_run,
             Self::Doctor { repair } => !repair,
+            Self::Scheduler => false,
             Self::Eval(_) | Self::Export | Self::Watch(_) | Self::Health | Self::ExitCodes => true,
         }
     }

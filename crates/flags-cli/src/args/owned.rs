@@ -44,14 +44,6 @@ impl<F: Args> OwnedCommand<F> {
     }
 }
 
-/// Which scheduled changes to list.
-#[derive(Args)]
-pub(crate) struct ScheduleList {
-    /// Executed ones too
-    #[arg(long)]
-    pub(crate) all: bool,
-}
-
 /// All of them.
 #[derive(Args)]
 pub(crate) struct Unfiltered {}

@@ -12,6 +12,7 @@ mod orphans;
 mod overrides;
 mod owned;
 mod records;
+mod scheduler;
 mod segment;
 mod watch;
 mod write;
@@ -56,6 +57,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Export => export::run(session).await,
         Command::Import(import) => import::run(session, &import).await,
         Command::Watch(watch) => watch::run(session, &watch).await,
+        Command::Scheduler => scheduler::run(session).await,
         Command::Health => health::run(session).await,
         Command::Doctor { repair } => doctor::run(session, repair).await,
         Command::ExitCodes => Ok(Exit::Ok),

@@ -4,24 +4,26 @@ use clap::Args;
 use feature_flags::storage::Query;
 use feature_flags::{FlagKey, Key, Kind, Record};
 
-use super::{Session, listing, records};
-use crate::args::{OwnedCommand, ScheduleList};
+use super::{Session, listing, records, scheduler};
+use crate::args::{OwnedCommand, ScheduleCommand, ScheduleList};
 use crate::failure::{Exit, Failure, noun};
 use crate::store;
 
 /// Scheduled changes: what was executed is listed only if asked for.
-pub(super) async fn schedules(
-    session: &Session,
-    command: OwnedCommand<ScheduleList>,
-) -> Result<Exit, Failure> {
+pub(super) async fn schedules(session: &Session, command: ScheduleCommand) -> Result<Exit, Failure> {
     match command {
-        OwnedCommand::List { flag, orphans: false, filter: ScheduleList { all } } => {
+        ScheduleCommand::RunDue { at } => scheduler::run_due(session, at).await,
+        ScheduleCommand::Records(OwnedCommand::List {
+            flag,
+            orphans: false,
+            filter: ScheduleList { all },
+        }) => {
             let query = query(session, Kind::ScheduledChange, flag.as_ref()).await?;
             let pending =
                 |record: &Record| matches!(record, Record::ScheduledChange(c) if all || !c.executed);
             listing::print(session, query, pending).await
         }
-        other => run(session, Kind::ScheduledChange, other).await,
+        ScheduleCommand::Records(other) => run(session, Kind::ScheduledChange, other).await,
     }
 }
 

@@ -13,7 +13,7 @@ use futures_util::{FutureExt as _, StreamExt as _};
 use super::{Session, listing};
 use crate::args::Watch;
 use crate::failure::{Exit, Failure};
-use crate::output::{Live, Progress, changes, clean, count};
+use crate::output::{Live, Progress, changes, clean, count, second};
 
 /// Changes that come together are drawn together.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -226,9 +226,7 @@ impl Following<'_> {
     }
 }
 
-/// `2026-03-01T09:30:00.25Z flag:new-checkout: what has changed`
+/// `2026-03-01 09:30:00 flag:new-checkout: what has changed`
 fn line(key: &Key, what: &str) -> String {
-    let now = SystemClock.now().to_string();
-    let time = now.split('.').next().unwrap_or(&now).replace('T', " ");
-    format!("{} {}: {what}", time, clean(&key.to_string()))
+    format!("{} {}: {what}", second(SystemClock.now()), clean(&key.to_string()))
 }

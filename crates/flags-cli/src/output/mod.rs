@@ -2,6 +2,7 @@
 
 mod changes;
 mod diff;
+mod executed;
 mod json;
 mod live;
 mod progress;
@@ -21,10 +22,11 @@ use serde_json::value::RawValue;
 
 pub(crate) use changes::changes;
 pub(crate) use diff::diff;
+pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
 pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
-pub(crate) use text::{clean, count};
+pub(crate) use text::{clean, count, second};
 pub(crate) use tree::tree;
 
 use crate::failure::{Exit, Failure};
@@ -158,6 +160,16 @@ impl Output {
         let record = after.map(json::record).transpose()?;
         let record = record.map(RawValue::from_string).transpose().map_err(io::Error::from)?;
         self.value(&Changed { change: "changed", key: key.to_string(), record, error })
+    }
+
+    /// Prints what became of something that was due, on a line.
+    pub(crate) fn executed(self, outcome: &Outcome, record: Option<&Stored>) -> Result<Exit, Failure> {
+        if !self.json {
+            return self.text(&outcome.line(record));
+        }
+        let record = record.map(json::record).transpose()?;
+        let record = record.map(RawValue::from_string).transpose().map_err(io::Error::from)?;
+        self.value(&outcome.object(record))
     }
 
     /// An array, a record a line.

@@ -1,5 +1,7 @@
 //! Text that a terminal can be trusted with.
 
+use feature_flags::Timestamp;
+
 /// One value on one line: what would end the line, command the terminal or turn the order of the text around is escaped.
 ///
 /// A name may hold any character, so every value passes here where it becomes text: before lines are put together, since
@@ -26,9 +28,24 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
     format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
+/// An instant to the second, in UTC: `2026-03-01 09:30:00`.
+pub(crate) fn second(at: Timestamp) -> String {
+    let text = at.to_string();
+    let until = text.find(['.', '+', 'Z']).unwrap_or(text.len());
+    text[..until].replace('T', " ")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::clean;
+    use super::{clean, second};
+
+    #[test]
+    fn an_instant_is_told_to_the_second() -> Result<(), Box<dyn std::error::Error>> {
+        for instant in ["2026-03-01T09:30:00Z", "2026-03-01T10:30:00.250000+01:00"] {
+            assert_eq!(second(instant.parse()?), "2026-03-01 09:30:00");
+        }
+        Ok(())
+    }
 
     #[test]
     fn what_commands_a_terminal_or_ends_a_line_is_escaped() {

@@ -14,6 +14,7 @@ mod orphans;
 mod partial;
 mod readme;
 mod redis;
+mod scheduler;
 mod terminal;
 mod together;
 mod watch;

@@ -150,6 +150,8 @@ fn help_fits_80_columns_and_has_examples() -> Result<()> {
         "help schedule",
         "help schedule list",
         "help schedule create",
+        "help schedule run-due",
+        "help scheduler",
         "help window",
         "help phase",
         "help segment",
