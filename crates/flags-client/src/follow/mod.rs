@@ -2,7 +2,8 @@
 //!
 //! One read of the store is under way at a time, so reads are installed in the order in which they began, and
 //! none is ever overtaken by an older one. What is invalidated while a read is under way is not installed from it, but
-//! read again.
+//! read again; except that what changes faster than it can be read is installed now and then, since it is newer than
+//! what is there.
 
 mod fetch;
 mod freshness;
@@ -12,7 +13,7 @@ mod startup;
 mod times;
 mod work;
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -54,6 +55,8 @@ pub(crate) struct Follower {
     link: Link,
     /// Changed since they were read.
     invalidated: HashSet<Key>,
+    /// How many reads in a row a change overtook, of the keys of which one did.
+    overtaken: HashMap<Key, u32>,
     wants_reload: bool,
     resyncs: u64,
     /// Everything was read since the last resync.
@@ -67,6 +70,8 @@ pub(crate) struct Follower {
     retry_at: Option<Timestamp>,
     poll_at: Option<Timestamp>,
     save_at: Option<Timestamp>,
+    /// The latest instant that the clock told.
+    told: Timestamp,
     stale: Option<Staleness>,
     saving: Option<Saving>,
 }
@@ -90,6 +95,7 @@ impl Follower {
             starting,
             link: Link::Connecting,
             invalidated: HashSet::new(),
+            overtaken: HashMap::new(),
             wants_reload: false,
             resyncs: 0,
             synced: false,
@@ -100,6 +106,7 @@ impl Follower {
             retry_at: None,
             poll_at: None,
             save_at: None,
+            told: now,
             stale: None,
             saving: None,
         }
@@ -112,6 +119,7 @@ impl Follower {
         let mut work: Option<BoxFuture<'static, Done>> = None;
         let mut timer = Timer::default();
         let closing = loop {
+            self.notice_set_back();
             if work.is_none() {
                 work = self.next_work();
             }
@@ -149,8 +157,8 @@ impl Follower {
         self.end(closing).await;
     }
 
+    /// What is still to be saved is saved. The rest happens whatever ends the task, when it is dropped.
     async fn end(mut self, closing: Option<oneshot::Sender<()>>) {
-        self.closed = true;
         if self.saving.is_some() {
             let _ = saved(&mut self.saving).await;
             self.saving = None;
@@ -159,8 +167,7 @@ impl Follower {
             self.saving = self.save();
             let _ = saved(&mut self.saving).await;
         }
-        self.tell_freshness();
-        self.shared.events.end();
+        drop(self);
         if let Some(closing) = closing {
             let _ = closing.send(());
         }
@@ -168,5 +175,14 @@ impl Follower {
 
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
+    }
+}
+
+impl Drop for Follower {
+    /// Also with the runtime, or by a panic of the store: whoever still holds a handle is told that nobody follows any more.
+    fn drop(&mut self) {
+        self.closed = true;
+        self.tell_freshness();
+        self.shared.events.end();
     }
 }

@@ -53,7 +53,10 @@ impl Follower {
                 self.synced = false;
                 // Without news there is still the asking; at once, if there is nothing to serve yet.
                 self.wants_reload |= !self.read;
-                self.poll_later();
+                // Told again, it does not put off what is to be asked.
+                if self.poll_at.is_none() {
+                    self.poll_later();
+                }
                 if let Some(error) = error {
                     self.closed |= error.kind() == ErrorKind::Closed;
                     self.shared.store_error.store(Some(Arc::new(error)));

@@ -28,11 +28,7 @@ impl Follower {
             Ok(Ok(saved)) => {
                 self.stale = Some(Staleness { since: saved.at, cause: StaleCause::LastSaved });
                 let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
-                self.change(true, move |replica, now| {
-                    let found = replica.differences(listed, &HashSet::new());
-                    replica.apply(found, now)
-                })
-                .await;
+                self.change(true, move |replica, now| replica.take_over(listed, &HashSet::new(), now)).await;
                 self.started(Ok(()));
             }
             // Until the deadline the store may still answer.

@@ -14,6 +14,9 @@ use crate::replica::{Found, Listed};
 /// More changes than this are compiled on a thread of their own: the task must not keep others waiting.
 const MANY: usize = 1_000;
 
+/// A key that changes overtake so often in a row is installed all the same.
+const OVERTAKEN_AT_MOST: u32 = 8;
+
 /// What a read of the store came to.
 pub(super) enum Done {
     /// Everything, asked for after so many resyncs.
@@ -40,6 +43,7 @@ impl Follower {
             self.wants_reload = false;
             // What changed before is in what is read now.
             self.invalidated.clear();
+            self.overtaken.clear();
             let (resyncs, overrides) = (self.resyncs, self.shared.on_demand.is_none());
             return Some(async move { Done::Listed(resyncs, fetch::list(storage, overrides).await) }.boxed());
         }
@@ -66,8 +70,7 @@ impl Follower {
             }
             Done::Fetched(_, Ok(found)) => {
                 self.succeeded();
-                let found: Vec<Found> =
-                    found.into_iter().filter(|one| !self.invalidated.contains(&one.key())).collect();
+                let found = found.into_iter().filter(|one| !self.is_overtaken(&one.key())).collect();
                 self.take_in_some(found).await;
             }
             Done::Fetched(keys, Err(error)) => {
@@ -77,8 +80,22 @@ impl Follower {
         }
     }
 
+    /// Whether a change overtook the read of that key, so that it is not installed. Reads follow each other, so even then it
+    /// is newer than what is there: where every read is overtaken, the last one of some is better than none.
+    fn is_overtaken(&mut self, key: &Key) -> bool {
+        if !self.invalidated.contains(key) {
+            self.overtaken.remove(key);
+            return false;
+        }
+        let times = self.overtaken.entry(key.clone()).or_default();
+        *times += 1;
+        *times % OVERTAKEN_AT_MOST != 0
+    }
+
     async fn take_in_all(&mut self, listed: Listed) {
-        if listed.flags == 0 && self.replica.has_flags() && !std::mem::take(&mut self.accepts_empty) {
+        // Accepted or not, it was about this listing: a later emptiness is another one.
+        let accepts_empty = std::mem::take(&mut self.accepts_empty);
+        if listed.flags == 0 && self.replica.has_flags() && !accepts_empty {
             if !std::mem::replace(&mut self.store_emptied, true) {
                 self.shared.events.tell(&ClientEvent::StoreEmptied);
             }
@@ -88,11 +105,7 @@ impl Follower {
         self.read = true;
         let invalidated = self.invalidated.clone();
         let many = listed.records.len() > MANY;
-        self.change(many, move |replica, now| {
-            let found = replica.differences(listed, &invalidated);
-            replica.apply(found, now)
-        })
-        .await;
+        self.change(many, move |replica, now| replica.take_over(listed, &invalidated, now)).await;
         self.started(Ok(()));
     }
 
