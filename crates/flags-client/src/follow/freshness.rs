@@ -5,6 +5,7 @@ use flags_core::Timestamp;
 use super::Follower;
 use super::news::Link;
 use crate::freshness::{Freshness, StaleCause};
+use crate::on_demand::Trust;
 
 /// Since when, and why, what is served may be old.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,14 @@ impl Staleness {
 impl Follower {
     pub(super) fn tell_freshness(&mut self) {
         let freshness = self.freshness();
+        if let Some(on_demand) = &self.shared.on_demand {
+            // First: whoever is told that it is fresh finds nothing older.
+            on_demand.set_trust(match (freshness, self.link) {
+                (Freshness::Fresh, Link::Following) => Trust::Followed,
+                (Freshness::Fresh, _) => Trust::Timed,
+                _ => Trust::Anything,
+            });
+        }
         self.shared.set_freshness(freshness);
     }
 
