@@ -57,7 +57,8 @@ pub enum Overrides {
     ///
     /// An evaluation never silently goes without overrides. A context that names a user, an organization, a tenant or a
     /// targeting key, and was not prepared or has left the cache since, answers the caller's default with PROVIDER_NOT_READY.
-    /// Changes that the store tells of take an entity out of the cache.
+    /// Changes that the store tells of take an entity out of the cache, and so does a new flag. What may have missed changes, since the
+    /// connection was lost, is served without being prepared again only as long as the client is not fresh.
     OnDemand {
         /// How many entities are cached, those without any override too.
         capacity: u64,

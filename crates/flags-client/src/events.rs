@@ -138,6 +138,10 @@ impl EventHub {
     pub(crate) fn subscribe(&self) -> Events {
         let mut hub = self.lock();
         let waiting = Arc::new(Mutex::new(Waiting { ended: hub.ended, ..Waiting::default() }));
+        // Not at every call, so that it costs no more than the pushing.
+        if hub.listeners.len() == hub.listeners.capacity() {
+            hub.listeners.retain(|listener| listener.strong_count() > 0);
+        }
         hub.listeners.push(Arc::downgrade(&waiting));
         Events(waiting)
     }
@@ -167,5 +171,20 @@ impl EventHub {
 
     fn lock(&self) -> MutexGuard<'_, Hub> {
         self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn listeners_that_are_gone_are_forgotten_though_nothing_happens() {
+        let hub = EventHub::default();
+        let kept: Vec<Events> = (0..10).map(|_| hub.subscribe()).collect();
+        (0..10_000).for_each(|_| drop(hub.subscribe()));
+        assert!(hub.lock().listeners.len() < 100);
+        hub.tell(&ClientEvent::Ready);
+        assert!(kept.iter().all(|events| lock(&events.0).ready));
     }
 }

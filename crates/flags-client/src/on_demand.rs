@@ -1,7 +1,7 @@
 //! [`OnDemand`]: overrides that are fetched for whom they are asked, in a bounded cache.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -100,8 +100,21 @@ pub(crate) struct OnDemand {
     time_to_live: Duration,
     /// Entries of an earlier epoch may have missed changes.
     epoch: AtomicU64,
+    /// A [`Trust`].
+    trust: AtomicU8,
     /// Also held while the cache is written, so that a fetch and an invalidation are one before the other.
     flights: Mutex<Flights>,
+}
+
+/// What of the cache may be served to whoever cannot ask the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// However old: the client says that what it serves may be.
+    Anything,
+    /// What has missed no change.
+    Followed,
+    /// The same, and nothing past its time to live, since there is no word of changes.
+    Timed,
 }
 
 /// A fetch that changes overtake this often is answered, and not kept.
@@ -113,6 +126,7 @@ impl OnDemand {
             cache: Cache::new(capacity),
             time_to_live,
             epoch: AtomicU64::new(0),
+            trust: AtomicU8::new(Trust::Anything as u8),
             flights: Mutex::default(),
         }
     }
@@ -125,7 +139,7 @@ impl OnDemand {
         self.cache.invalidate(entity);
     }
 
-    /// Anything may have changed. What is cached is served to whoever cannot ask, until it is asked for again.
+    /// Anything may have changed. What is cached is served to whoever cannot ask only until the client is fresh again.
     pub(crate) fn resync(&self) {
         let mut flights = self.lock();
         flights.under_way.values_mut().for_each(|flight| flight.outdated = true);
@@ -136,11 +150,17 @@ impl OnDemand {
         self.cache.iter().flat_map(|(_, cached)| cached.unreadable.clone()).collect()
     }
 
-    /// What is known of a context's entities without asking the store, however old: those of them that are cached.
-    pub(crate) fn cached(&self, context: &EvaluationContext, flag_set: u64) -> Known {
+    pub(crate) fn set_trust(&self, trust: Trust) {
+        self.trust.store(trust as u8, Ordering::Release);
+    }
+
+    /// What is known of a context's entities without asking the store: those of them that are cached, and no older than
+    /// the client says that they are.
+    pub(crate) fn cached(&self, context: &EvaluationContext, flag_set: u64, now: Timestamp) -> Known {
         let mut known = Known::default();
         for entity in lookups(context) {
-            if let Some(cached) = self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set) {
+            let cached = self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set);
+            if let Some(cached) = cached.filter(|cached| self.is_servable(cached, now)) {
                 known.add(entity, &cached);
             }
         }
@@ -179,6 +199,16 @@ impl OnDemand {
             Err(error) => return Err(error),
         }
         Ok(known)
+    }
+
+    fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
+        let trust = self.trust.load(Ordering::Acquire);
+        let missed_nothing = cached.epoch == self.epoch.load(Ordering::Acquire);
+        match trust {
+            trust if trust == Trust::Followed as u8 => missed_nothing,
+            trust if trust == Trust::Timed as u8 => self.is_current(cached, now),
+            _ => true,
+        }
     }
 
     fn is_current(&self, cached: &Cached, now: Timestamp) -> bool {

@@ -57,10 +57,10 @@ impl Shared {
     /// Lets `look` see the current rules, for that context.
     pub(crate) fn view<R>(&self, context: &EvaluationContext, look: impl for<'v> FnOnce(View<'v>) -> R) -> R {
         let state = self.state.load();
-        let view =
-            View { shared: self, state: &state, ruleset: &state.ruleset, known: None, at: self.clock.now() };
+        let at = self.clock.now();
+        let view = View { shared: self, state: &state, ruleset: &state.ruleset, known: None, at };
         let Some(on_demand) = &self.on_demand else { return look(view) };
-        let known = on_demand.cached(context, state.flag_set);
+        let known = on_demand.cached(context, state.flag_set, at);
         let overlay = known.overlay(&state.ruleset);
         let ruleset = overlay.as_ref().unwrap_or(&state.ruleset);
         look(View { ruleset, known: Some(&known.entities), ..view })

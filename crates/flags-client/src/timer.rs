@@ -7,7 +7,8 @@ use flags_core::{Clock, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-/// Goes off at an instant by a clock. Asked for the same instant again it keeps the sleep that it has.
+/// Goes off at an instant by a clock; where that is set back meanwhile, after the time that was left when it was set.
+/// Asked for the same instant again it keeps the sleep that it has.
 #[derive(Default)]
 pub(crate) struct Timer {
     set: Option<(Timestamp, BoxFuture<'static, ()>)>,
@@ -21,12 +22,9 @@ impl Timer {
         self.set = at.map(|at| {
             let clock = Arc::clone(clock);
             let sleep = async move {
-                // Clocks are set: one sleep may not be enough.
-                loop {
-                    match at.saturating_since(clock.now()) {
-                        left if left.is_zero() => return,
-                        left => clock.sleep(left).await,
-                    }
+                let left = at.saturating_since(clock.now());
+                if !left.is_zero() {
+                    clock.sleep(left).await;
                 }
             };
             (at, sleep.boxed())

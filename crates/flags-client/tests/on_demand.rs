@@ -163,3 +163,55 @@ async fn a_corrupt_override_is_reported_and_large_questions_are_split() {
     assert_eq!(unreadable.iter().filter_map(|e| e.key()).collect::<Vec<_>>(), [&corrupt]);
     assert!(client.all(&user("u")).contains_key(&key("f")));
 }
+
+#[tokio::test]
+async fn an_edit_of_a_flag_leaves_the_cache_as_it_is() {
+    let storage = Faulty::new();
+    let mut f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    f.default_enabled = true;
+    put(&*storage, f.clone()).await;
+    until("the edit", || client.bool_value("f", false, &anybody())).await;
+    assert!(!not_ready(&client, &user("u")));
+    let gets = Faulty::count(&storage.gets);
+    client.prepare(&user("u")).await.expect("prepared");
+    assert_eq!(Faulty::count(&storage.gets), gets, "nothing is fetched again");
+}
+
+#[tokio::test]
+async fn what_may_have_missed_changes_is_served_only_while_the_client_says_so() {
+    let storage = Faulty::new();
+    put(&*storage, flag("f", false)).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    storage.inject(&Change::Lost);
+    until("stale", || client.freshness() != flags_client::Freshness::Fresh).await;
+    assert!(!not_ready(&client, &user("u")), "old, and said to be");
+    storage.inject(&Change::Resync);
+    common::until_fresh(&client).await;
+    assert!(not_ready(&client, &user("u")), "whether an override is missing there, nobody knows");
+}
+
+#[tokio::test]
+async fn without_news_nothing_older_than_its_time_to_live_is_served_as_fresh() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    for watched in [false, true] {
+        let store_clock = Arc::new(clock.clone());
+        let storage = if watched { Faulty::with_clock(store_clock) } else { Faulty::unwatched(store_clock) };
+        put(&*storage, flag("f", false)).await;
+        let client = builder(&storage)
+            .clock(Arc::new(clock.clone()))
+            .overrides(Overrides::OnDemand { capacity: 100, time_to_live: Duration::from_secs(5) })
+            .start()
+            .await
+            .expect("started");
+        client.prepare(&user("u")).await.expect("prepared");
+        assert!(!not_ready(&client, &user("u")));
+        clock.advance(Duration::from_secs(6));
+        // Whoever is told of changes knows that there was none.
+        assert_eq!(not_ready(&client, &user("u")), !watched);
+    }
+}

@@ -367,3 +367,124 @@ async fn the_task_ends_with_the_last_handle_or_when_it_is_closed() {
     until("the store is closed", || is_stale(client.freshness(), StaleCause::Closed)).await;
     assert!(client.bool_value("f", false, &anybody()));
 }
+
+#[tokio::test]
+async fn a_record_without_a_name_is_reported_and_hides_nothing() {
+    let storage = Faulty::new();
+    put(&*storage, text_flag("f", "1")).await;
+    storage.set(&storage.has_nameless, true);
+    let client = start(&storage).await;
+    assert_eq!((client.freshness(), &*text(&client, "f")), (Freshness::Fresh, "1"));
+    let unreadable = client.diagnostics().unreadable;
+    assert_eq!(unreadable.len(), 1);
+    assert!(unreadable[0].kind() == ErrorKind::Corrupt && unreadable[0].key().is_none());
+    // It stays reported when something else changes, until a listing does not show it any more.
+    put(&*storage, text_flag("g", "2")).await;
+    until("a change", || text(&client, "g") == "2").await;
+    assert_eq!(client.diagnostics().unreadable.len(), 1);
+    storage.set(&storage.has_nameless, false);
+    storage.inject(&Change::Resync);
+    until("mended", || client.diagnostics().is_empty()).await;
+}
+
+#[tokio::test]
+async fn a_store_whose_reads_lag_is_read_again_after_a_while() {
+    let storage = Faulty::lagging();
+    put(&*storage, text_flag("f", "1")).await;
+    let client = builder(&storage).poll_interval(Duration::from_millis(5)).start().await.expect("started");
+    storage.set(&storage.gets_lag, true);
+    put(&*storage, text_flag("g", "2")).await;
+    // The read that followed the change knew nothing of it, and no other change comes.
+    until("the flag", || text(&client, "g") == "2").await;
+}
+
+/// The system's clock, which somebody sets back.
+#[derive(Debug, Default)]
+struct SetBack(std::sync::atomic::AtomicBool);
+
+#[async_trait::async_trait]
+impl Clock for SetBack {
+    fn now(&self) -> Timestamp {
+        let back =
+            Duration::from_secs(if self.0.load(std::sync::atomic::Ordering::SeqCst) { 3_600 } else { 0 });
+        Timestamp::now().saturating_sub(back)
+    }
+
+    async fn sleep(&self, duration: Duration) {
+        tokio::time::sleep(duration).await;
+    }
+}
+
+#[tokio::test]
+async fn a_clock_that_is_set_back_delays_nothing() {
+    let clock = Arc::new(SetBack::default());
+    let storage = Faulty::unwatched(clock.clone());
+    let mut f = text_flag("f", "1");
+    put(&*storage, f.clone()).await;
+    let client = builder(&storage)
+        .clock(clock.clone())
+        .poll_interval(Duration::from_millis(20))
+        .start()
+        .await
+        .expect("started");
+    clock.0.store(true, std::sync::atomic::Ordering::SeqCst);
+    f.default_value = Some("2".into());
+    put(&*storage, f).await;
+    until("the next poll", || text(&client, "f") == "2").await;
+}
+
+#[test]
+fn a_client_whose_runtime_is_gone_is_not_fresh() {
+    let storage = Faulty::new();
+    let runtime = || tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    let first = runtime();
+    let (client, mut events) = first.block_on(async {
+        put(&*storage, text_flag("f", "1")).await;
+        let client = start(&storage).await;
+        let events = client.subscribe();
+        (client, events)
+    });
+    assert_eq!(client.freshness(), Freshness::Fresh);
+    drop(first);
+    assert!(is_stale(client.freshness(), StaleCause::Closed), "nobody follows the store any more");
+    assert_eq!(text(&client, "f"), "1");
+    let rest = async { while events.next().await.is_some() {} };
+    runtime().block_on(async { tokio::time::timeout(LONG, rest).await }).expect("the events end");
+}
+
+#[tokio::test]
+async fn a_watch_that_cannot_be_had_again_and_again_does_not_put_off_the_polling() {
+    let storage = Faulty::new();
+    storage.set(&storage.watch_fails, true);
+    let client = builder(&storage).poll_interval(Duration::from_millis(50)).start().await.expect("started");
+    let watches = Faulty::count(&storage.watches);
+    put(&*storage, text_flag("f", "1")).await;
+    until("the flag", || text(&client, "f") == "1").await;
+    until("more attempts", || Faulty::count(&storage.watches) > watches + 5).await;
+    assert!(is_stale(client.freshness(), StaleCause::Disconnected));
+}
+
+#[tokio::test]
+async fn what_changes_faster_than_it_is_read_still_moves_on() {
+    let storage = Faulty::new();
+    let mut f = text_flag("f", "0");
+    put(&*storage, f.clone()).await;
+    let client = start(&storage).await;
+    let mut held = storage.hold_get();
+    let mut seen = Vec::new();
+    for n in 1..=30 {
+        f.default_value = Some(n.to_string().as_str().into());
+        put(&*storage, f.clone()).await;
+        held.reached().await;
+        // While this read is under way the flag changes again, and the next read is held as well.
+        let next = storage.hold_get();
+        f.default_value = Some(format!("{n} again").as_str().into());
+        put(&*storage, f.clone()).await;
+        held.release();
+        held = next;
+        seen.push(text(&client, "f"));
+    }
+    assert!(seen.iter().any(|text| text != "0"), "{seen:?}");
+    drop(held);
+    until("the last one", || text(&client, "f") == "30 again").await;
+}

@@ -62,6 +62,25 @@ async fn an_empty_store_is_accepted_when_told() {
 }
 
 #[tokio::test]
+async fn only_the_emptiness_that_was_told_is_accepted() {
+    let storage = Faulty::new();
+    put(&*storage, flag("f", true)).await;
+    let client = start(&storage).await;
+    storage.set(&storage.is_empty, true);
+    storage.inject(&Change::Resync);
+    until("emptied", || cause(&client) == Some(StaleCause::StoreEmptied)).await;
+    // The flags come back before they are given up, and the store is emptied once more, later.
+    storage.set(&storage.is_empty, false);
+    client.accept_empty().await;
+    until_fresh(&client).await;
+    storage.set(&storage.is_empty, true);
+    storage.inject(&Change::Resync);
+    let noticed = || cause(&client) == Some(StaleCause::StoreEmptied) || client.all(&anybody()).is_empty();
+    until("emptied again", noticed).await;
+    assert!(client.bool_value("f", false, &anybody()), "nobody accepted this one");
+}
+
+#[tokio::test]
 async fn flags_that_are_deleted_one_by_one_are_gone() {
     let storage = Faulty::new();
     for name in ["a", "b"] {

@@ -1,6 +1,7 @@
 //! Reading from the store: everything, or some keys.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use flags_core::storage::Query;
 use flags_core::{ErrorKind, Key, Kind, Record, Result, StorageHandle};
@@ -21,6 +22,8 @@ pub(crate) async fn list(storage: StorageHandle, overrides: bool) -> Result<List
                     Some(key) if error.kind() == ErrorKind::Corrupt => {
                         listed.unreadable.insert(key.clone(), error);
                     }
+                    // The listing goes on, and so it is one record that nobody can name.
+                    None if error.kind() == ErrorKind::Corrupt => listed.nameless.push(Arc::new(error)),
                     _ => return Err(error),
                 },
             }

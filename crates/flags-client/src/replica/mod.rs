@@ -38,6 +38,8 @@ impl Found {
 pub(crate) struct Listed {
     pub(crate) records: Records,
     pub(crate) unreadable: BTreeMap<Key, Error>,
+    /// What cannot be read, nor its name.
+    pub(crate) nameless: Vec<Arc<Error>>,
     /// Flags, readable or not.
     pub(crate) flags: usize,
 }
@@ -52,6 +54,8 @@ pub(crate) struct Replica {
     /// Overrides that expire, the next one first.
     expiring: BTreeSet<(Timestamp, Key)>,
     unreadable: BTreeMap<Key, Arc<Error>>,
+    /// As the last listing had them.
+    nameless: Vec<Arc<Error>>,
     ruleset: Arc<Ruleset>,
 }
 
@@ -63,6 +67,7 @@ impl Replica {
             schedules: HashMap::new(),
             expiring: BTreeSet::new(),
             unreadable: BTreeMap::new(),
+            nameless: Vec::new(),
             ruleset: Arc::new(Ruleset::builder(semantics).build()),
         }
     }
@@ -72,7 +77,7 @@ impl Replica {
     }
 
     pub(crate) fn unreadable(&self) -> impl Iterator<Item = &Arc<Error>> {
-        self.unreadable.values()
+        self.unreadable.values().chain(&self.nameless)
     }
 
     /// Whether it holds a flag.
@@ -98,9 +103,23 @@ impl Replica {
         self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
     }
 
+    /// Makes it what was listed, except for the `invalidated` keys. Tells what that touched.
+    pub(crate) fn take_over(
+        &mut self,
+        mut listed: Listed,
+        invalidated: &HashSet<Key>,
+        now: Timestamp,
+    ) -> Touched {
+        let nameless = std::mem::replace(&mut self.nameless, std::mem::take(&mut listed.nameless));
+        let found = self.differences(listed, invalidated);
+        let mut touched = self.apply(found, now);
+        touched.unreadable |= !(nameless.is_empty() && self.nameless.is_empty());
+        touched
+    }
+
     /// What applying a whole store amounts to. Of `invalidated` keys the listing may show an older value than there is: what
     /// is known of them stays until they are fetched.
-    pub(crate) fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
+    fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
         let stays = |key: &Key| invalidated.contains(key) && self.records.get(key).is_some();
         let mut found = Vec::new();
         for record in self.records.iter() {
@@ -164,12 +183,17 @@ impl Replica {
     }
 
     fn put(&mut self, record: Record, edit: &mut Edit, touched: &mut Touched) {
-        if let Some(before) = self.records.put(record.clone()) {
+        let before = self.records.put(record.clone());
+        // Asked before the one that it replaces is forgotten: an edit makes no new flag.
+        if let Record::Flag(flag) = &record {
+            touched.new_flags |= !self.flag_keys.contains_key(&flag.id);
+        }
+        if let Some(before) = before {
             self.forget(&before, edit, touched);
         }
         match record {
             Record::Flag(flag) => {
-                touched.new_flags |= self.flag_keys.insert(flag.id, flag.key.clone()).is_none();
+                self.flag_keys.insert(flag.id, flag.key.clone());
                 touched.flag(&flag.key);
                 edit.with(|builder| builder.flag(flag));
             }

@@ -43,6 +43,13 @@ pub(crate) struct Faulty {
     pub(crate) watch_fails: AtomicBool,
     /// Listings show nothing, as of a store that came back empty.
     pub(crate) is_empty: AtomicBool,
+    /// Listings of flags show a record whose name nobody can tell.
+    pub(crate) has_nameless: AtomicBool,
+    /// Single reads know of nothing yet, as of a replica of the store that is behind.
+    pub(crate) gets_lag: AtomicBool,
+    /// Commits that name this key, or all, are answered so.
+    pub(crate) refused: Mutex<Option<(Option<Key>, ErrorKind)>>,
+    pub(crate) commits: AtomicUsize,
     pub(crate) gets: AtomicUsize,
     pub(crate) keys_got: AtomicUsize,
     pub(crate) lists: AtomicUsize,
@@ -71,6 +78,12 @@ impl Faulty {
         Arc::new(Self::build(MemoryStorage::with_clock(clock), Descriptor::new("unwatched")))
     }
 
+    /// A store whose reads may not show the last writes yet.
+    pub(crate) fn lagging() -> Arc<Self> {
+        let descriptor = Descriptor::new("lagging").with(Capability::Watch).with(Capability::LaggingReads);
+        Arc::new(Self::build(MemoryStorage::new(), descriptor))
+    }
+
     fn build(inner: MemoryStorage, descriptor: Descriptor) -> Self {
         Self {
             inner,
@@ -78,6 +91,10 @@ impl Faulty {
             reads_fail: AtomicBool::new(false),
             watch_fails: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
+            has_nameless: AtomicBool::new(false),
+            gets_lag: AtomicBool::new(false),
+            refused: Mutex::default(),
+            commits: AtomicUsize::new(0),
             gets: AtomicUsize::new(0),
             keys_got: AtomicUsize::new(0),
             lists: AtomicUsize::new(0),
@@ -155,14 +172,20 @@ impl Storage for Faulty {
         let answer = self.inner.get(keys).await;
         wait(&self.held_gets).await;
         Self::check(&self.reads_fail)?;
+        if self.gets_lag.load(Ordering::SeqCst) {
+            return Ok(keys.iter().map(|_| Ok(None)).collect());
+        }
         answer
     }
 
     fn list(&self, query: Query) -> BoxStream<'_, Result<Stored>> {
         self.lists.fetch_add(1, Ordering::SeqCst);
         let items = async move {
-            let items: Vec<_> = self.inner.list(query.clone()).collect().await;
+            let mut items: Vec<_> = self.inner.list(query.clone()).collect().await;
             if query.kind() == Kind::Flag {
+                if self.has_nameless.load(Ordering::SeqCst) {
+                    items.insert(0, Err(Error::new(ErrorKind::Corrupt, "a record without a name")));
+                }
                 wait(&self.held_lists).await;
             }
             match Self::check(&self.reads_fail) {
@@ -175,6 +198,13 @@ impl Storage for Faulty {
     }
 
     async fn commit(&self, batch: Batch) -> Result<Vec<Effect>> {
+        self.commits.fetch_add(1, Ordering::SeqCst);
+        let refused = self.refused.lock().expect("not poisoned").clone();
+        if let Some((key, kind)) = refused
+            && key.is_none_or(|key| batch.ops().iter().any(|op| op.key() == key))
+        {
+            return Err(Error::new(kind, "refused, by order"));
+        }
         self.inner.commit(batch).await
     }
 

@@ -1,0 +1,84 @@
+//! What is heard of the store.
+
+use std::sync::Arc;
+
+use flags_core::{ErrorKind, Key};
+use futures_util::{FutureExt, StreamExt};
+
+use super::{Follower, fetch};
+use crate::link::News;
+use crate::on_demand::Entity;
+
+/// So many changes are heard before anything is done about them.
+const DRAINED_AT_ONCE: usize = 10_000;
+
+/// Whether changes are heard of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    Connecting,
+    Following,
+    Lost,
+    /// There will never be any news: everything is read again and again.
+    Polling,
+}
+
+impl Follower {
+    /// Hears what is waiting, up to a bound.
+    pub(super) fn hear_ready(&mut self, news: &mut (impl futures_core::Stream<Item = News> + Unpin)) {
+        for _ in 0..DRAINED_AT_ONCE {
+            match news.next().now_or_never() {
+                Some(Some(one)) => self.hear(one),
+                _ => return,
+            }
+        }
+    }
+
+    pub(super) fn hear(&mut self, news: News) {
+        match news {
+            News::Changed(key) => self.invalidate(key),
+            News::Resync => {
+                self.link = Link::Following;
+                self.resyncs += 1;
+                self.synced = false;
+                self.wants_reload = true;
+                self.poll_at = None;
+                // The store answers again: no reason to wait any longer.
+                self.retry_at = None;
+                if let Some(on_demand) = &self.shared.on_demand {
+                    on_demand.resync();
+                }
+            }
+            News::Lost(error) => {
+                self.link = Link::Lost;
+                self.synced = false;
+                // Without news there is still the asking; at once, if there is nothing to serve yet.
+                self.wants_reload |= !self.read;
+                // Told again, it does not put off what is to be asked.
+                if self.poll_at.is_none() {
+                    self.poll_later();
+                }
+                if let Some(error) = error {
+                    self.closed |= error.kind() == ErrorKind::Closed;
+                    self.shared.store_error.store(Some(Arc::new(error)));
+                }
+            }
+            News::Unwatched => {
+                self.link = Link::Polling;
+                self.wants_reload = true;
+            }
+        }
+    }
+
+    fn invalidate(&mut self, key: Key) {
+        if let (Some(on_demand), Key::Override(_, entity_type, entity_id)) = (&self.shared.on_demand, &key) {
+            on_demand.invalidate(&Entity::new(entity_type.clone(), entity_id.clone()));
+            self.shared.tell_changed(self.replica.owner_of(&key).cloned().into_iter().collect());
+            return;
+        }
+        // A key that is longer than the store takes names nothing that it would answer.
+        let limit = self.shared.storage.descriptor().limits().key_bytes;
+        if fetch::is_needed(&key) && key.text_len() <= limit {
+            self.invalidated.insert(key);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! What is done without being told, and when.
+
+use flags_core::Timestamp;
+use flags_core::storage::Capability;
+
+use super::Follower;
+use super::news::Link;
+use crate::backoff::jittered;
+
+impl Follower {
+    /// Where no news comes, or where what is read may be older than the news, everything is read again after a while.
+    pub(super) fn poll_later(&mut self) {
+        let lags = self.shared.storage.descriptor().has(Capability::LaggingReads);
+        if self.link != Link::Following || lags {
+            let later = self.now().saturating_add(jittered(self.settings.poll_interval, 0.1));
+            self.poll_at = Some(later);
+        }
+    }
+
+    /// When there is something to do next without being told.
+    pub(super) fn wakes_at(&self, working: bool) -> Option<Timestamp> {
+        let retry = self.retry_at.filter(|_| !working && !self.closed);
+        let poll = self.poll_at.filter(|_| !self.closed);
+        let save = self.save_at.filter(|_| self.saving.is_none());
+        let start = self.starting.as_ref().map(|starting| starting.deadline);
+        [retry, poll, save, start, self.replica.sweeps_at()].into_iter().flatten().min()
+    }
+
+    /// Where the clock was set back, what was to be done after a while is not put off by it.
+    pub(super) fn notice_set_back(&mut self) {
+        let now = self.now();
+        let back = self.told.saturating_since(now);
+        self.told = now;
+        if back.is_zero() {
+            return;
+        }
+        let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
+        let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at].into_iter().flatten();
+        others.chain(start).for_each(|at| *at = at.saturating_sub(back));
+    }
+
+    pub(super) async fn on_time(&mut self) {
+        let now = self.now();
+        let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
+        if is_due(self.retry_at) {
+            self.retry_at = None;
+        }
+        if is_due(self.poll_at) {
+            self.poll_at = None;
+            self.wants_reload = true;
+        }
+        if is_due(self.starting.as_ref().map(|starting| starting.deadline)) {
+            self.serve_saved(now).await;
+        }
+        if is_due(self.replica.sweeps_at()) {
+            self.change(false, |replica, now| replica.apply(Vec::new(), now)).await;
+        }
+        if is_due(self.save_at) && self.saving.is_none() {
+            self.save_at = None;
+            self.saving = self.save();
+        }
+    }
+}
