@@ -232,9 +232,9 @@ impl<'a> Fleet<'a> {
         let next = self.one()?;
         let mut victim = std::mem::replace(&mut self.running[self.killed % SCHEDULERS], next);
         self.killed += 1;
-        victim.kill()?;
+        let killed = victim.kill();
         victim.wait()?;
-        Ok(())
+        Ok(killed?)
     }
 }
 
