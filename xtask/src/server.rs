@@ -23,22 +23,32 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 15] = [
+const NEED_A_PROCESS: [&str; 25] = [
     "adversity::",
     "budgets::",
     "cluster::a_",
+    "cluster::starts",
+    "concern::",
     "defects::",
     "each_fault::",
+    "failover::",
     "fault_proxy::",
+    "guards::doctor_",
+    "interrupted::",
+    "limits::",
     "outages::",
     "permissions::",
+    "refused::",
+    "resharding::",
     "review::",
+    "scheduler::each_change_",
     "sentinel::a_",
     "sentinel::one_",
+    "sentinel::starts",
+    "terminal::what_takes",
+    "tls::a_se",
     "tls::a_store_behind_tls",
     "watching::",
-    "guards::doctor_",
-    "scheduler::each_change_",
 ];
 
 impl Server {
