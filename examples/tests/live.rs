@@ -56,7 +56,10 @@ impl Example {
         let begun = Instant::now();
         loop {
             match self.process.try_wait()? {
-                Some(status) => return Ok(ensure!(status.success(), "it ends with {status}")),
+                Some(status) => {
+                    ensure!(status.success(), "it ends with {status}");
+                    return Ok(());
+                }
                 None if begun.elapsed() > BOUND => bail!("it does not end"),
                 None => std::thread::sleep(Duration::from_millis(5)),
             }

@@ -230,10 +230,11 @@ impl<'a> Fleet<'a> {
 
     fn replace_one(&mut self) -> Result<()> {
         let next = self.one()?;
-        let mut victim = std::mem::replace(&mut self.running[self.killed % SCHEDULERS], next);
-        self.killed += 1;
+        let victim = &mut self.running[self.killed % SCHEDULERS];
         victim.kill()?;
         victim.wait()?;
+        *victim = next;
+        self.killed += 1;
         Ok(())
     }
 }
