@@ -17,8 +17,7 @@ use redis::aio::MultiplexedConnection;
 use serde_json::{Value, json};
 
 pub(crate) struct Pair {
-    // Kept so that the server lives.
-    _server: Shared,
+    server: Shared,
     pub(crate) prefix: String,
     pub(crate) storage: Arc<RedisStorage>,
     pub(crate) ours: FlagStore,
@@ -34,7 +33,12 @@ impl Pair {
         let storage = Arc::new(patient(&server.url())?.prefix(&prefix).open().await?);
         let raw = raw(&server.url()).await?;
         let ours = FlagStore::new(storage.clone());
-        Ok(Self { _server: server, prefix, storage, ours, theirs, raw })
+        Ok(Self { server, prefix, storage, ours, theirs, raw })
+    }
+
+    /// Where both are.
+    pub(crate) fn url(&self) -> String {
+        self.server.url()
     }
 
     /// A raw command; `P` at the beginning of a word stands for the prefix.

@@ -8,5 +8,6 @@ mod killed;
 mod members;
 mod mixed;
 mod ours;
+mod readme;
 mod theirs;
 mod values;

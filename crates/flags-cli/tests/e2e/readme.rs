@@ -6,6 +6,7 @@ use std::process::Command;
 use anyhow::{Context as _, Result, ensure};
 
 use crate::cli::{Cli, FLAGS, run};
+use crate::scheduler::Scheduler;
 
 const README: &str = include_str!("../../../../README.md");
 
@@ -16,9 +17,14 @@ fn every_command_of_the_readme_runs() -> Result<()> {
     let bin = Path::new(FLAGS).parent().context("the binary is in a folder")?;
     let path = format!("{}:{}:{}", bin.display(), std::env::var("PATH")?, folder.path().display());
     stand_in_for_jq(folder.path())?;
-    let lines: Vec<&str> = README.lines().filter(|line| line.starts_with("flags ")).collect();
-    ensure!(lines.len() >= 8, "the README shows what the command line can do: {lines:?}");
+    let lines: Vec<&str> = README.lines().filter(|line| is_command(line)).collect();
+    ensure!(lines.len() >= 20, "the README shows what the command line can do: {lines:?}");
     for line in lines {
+        if line == "flags scheduler" {
+            // The one that does not end by itself.
+            Scheduler::start(&cli)?.ends_cleanly()?;
+            continue;
+        }
         let mut shell = Command::new("sh");
         shell.args(["-c", line]).current_dir(folder.path()).env("PATH", &path);
         cli.environment(&mut shell);
@@ -43,6 +49,11 @@ fn the_first_command_of_the_readme_runs_as_it_is_written() -> Result<()> {
     let ran = run(&mut shell, "")?;
     ensure!(ran.code == Some(0) && Some(ran.stdout.as_str()) == said, "{ran:?} is not what the README shows");
     Ok(())
+}
+
+/// Whether a line runs `flags`, by itself or behind a pipe.
+fn is_command(line: &str) -> bool {
+    line.starts_with("flags ") || (line.starts_with("echo ") && line.contains(" | flags "))
 }
 
 /// The README's one edit, found only where there is no jq: the tests need nothing but Rust.

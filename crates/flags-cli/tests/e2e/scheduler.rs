@@ -230,11 +230,12 @@ impl<'a> Fleet<'a> {
 
     fn replace_one(&mut self) -> Result<()> {
         let next = self.one()?;
-        let mut victim = std::mem::replace(&mut self.running[self.killed % SCHEDULERS], next);
-        self.killed += 1;
-        let killed = victim.kill();
+        let victim = &mut self.running[self.killed % SCHEDULERS];
+        victim.kill()?;
         victim.wait()?;
-        Ok(killed?)
+        *victim = next;
+        self.killed += 1;
+        Ok(())
     }
 }
 
