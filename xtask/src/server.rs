@@ -23,13 +23,16 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 14] = [
+const NEED_A_PROCESS: [&str; 17] = [
     "adversity::",
     "budgets::",
+    "chaos::",
     "cluster::a_",
     "defects::",
     "each_fault::",
+    "exactly_once::",
     "fault_proxy::",
+    "late_fetch::",
     "outages::",
     "permissions::",
     "review::",
