@@ -70,7 +70,9 @@ async fn one(store: &FlagStore, rng: &mut Rng) -> flags_core::Result<()> {
     let key = FlagKey::new(format!("f{}", rng.u8(..40)))?;
     let (kind, id) = (EntityType::new("user")?, EntityId::new(format!("u{}", rng.u8(..20)))?);
     match rng.u8(..12) {
-        0 => drop(store.delete_flag(&key, None).await?),
+        0 => {
+            let _ = store.delete_flag(&key, None).await?;
+        }
         1 | 2 => drop(store.create_flag(Flag::new(key)).await?),
         3 => drop(store.get_all_flags().await?),
         4..=6 => {
@@ -91,14 +93,14 @@ async fn one(store: &FlagStore, rng: &mut Rng) -> flags_core::Result<()> {
         }
         8 => {
             if let Some(flag) = store.get_flag(&key).await? {
-                drop(store.delete_override(flag.id, &kind, &id, None).await?);
+                let _ = store.delete_override(flag.id, &kind, &id, None).await?;
             }
         }
         9 => {
             if let Some(flag) = store.get_flag(&key).await? {
                 let change = ScheduledChange::new(flag.id, ChangeType::Enable, Timestamp::UNIX_EPOCH);
                 let change = store.create_scheduled_change(change).await?;
-                drop(store.delete_scheduled_change(change.id, None).await?);
+                let _ = store.delete_scheduled_change(change.id, None).await?;
             }
         }
         _ => drop(store.get_flag(&key).await?),
