@@ -15,6 +15,8 @@ import json
 import sys
 from uuid import UUID
 
+from litestar_flags.client import FeatureFlagClient
+from litestar_flags.context import EvaluationContext
 from litestar_flags.storage.redis import RedisStorageBackend
 
 
@@ -70,11 +72,20 @@ def offered():
     return [name for name, _ in members if not name.startswith("_")]
 
 
+async def decide(backend, key, context):
+    client = FeatureFlagClient(storage=backend)
+    details = await client.get_boolean_details(key, False, EvaluationContext(**context))
+    return {"value": details.value, "reason": details.reason.value, "variant": details.variant}
+
+
 async def answer(backend, table, request):
     name, *arguments = json.loads(request)
     if name == "repr":
         # Not a method: what Python makes of a JSON text, for comparing values exactly.
         return repr(json.loads(arguments[0]))
+    if name == "decide":
+        # Nor this: what a service in Python answers, by the client of the library.
+        return await decide(backend, *arguments)
     readers, written = table[name]
     arguments = [reader(argument) for reader, argument in zip(readers, arguments, strict=True)]
     return written(await getattr(backend, name)(*arguments))

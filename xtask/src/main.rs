@@ -7,6 +7,7 @@
 //! | [`fetch`] | installs or downloads one where there is none |
 //! | [`container`] | finds, pulls or makes the image of one in a container |
 //! | [`servers`] | `cargo xtask servers`: the Redis tests on each server that is supported |
+//! | [`long`] | `cargo xtask nightly`, `cargo xtask soak`: what takes longer than a merge waits for |
 //! | [`origin`] | finds or builds the Python environment of the library whose wire form we share |
 //! | [`ci`] | `cargo xtask ci`: every check that is not a test |
 //! | [`structure`] | the checks that no other tool makes: who depends on whom, how long a file is |
@@ -16,6 +17,7 @@
 mod ci;
 mod container;
 mod fetch;
+mod long;
 mod origin;
 mod server;
 mod servers;
@@ -47,6 +49,10 @@ enum Verb {
     Ci(ci::Options),
     /// Run the conformance suite and the Redis tests on each server that is supported, and print a table.
     Servers(servers::Options),
+    /// Run the random tests of what is live again and again: by default 50 runs of a minute.
+    Nightly(long::Nightly),
+    /// Load a store over connections that fail, and see that connections, memory and open files do not grow (Linux).
+    Soak(long::Soak),
     /// Check the dependencies against the advisory database (needs the network).
     Advisories,
 }
@@ -68,6 +74,8 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Test(options) => test::run(&workspace, &options),
         Verb::Ci(options) => ci::run(&workspace, &options),
         Verb::Servers(options) => servers::run(&workspace, &options),
+        Verb::Nightly(options) => long::nightly(&workspace, &options),
+        Verb::Soak(options) => long::soak(&workspace, &options),
         Verb::Advisories => ci::advisories(&workspace),
     }
 }

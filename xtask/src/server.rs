@@ -23,18 +23,21 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 25] = [
+const NEED_A_PROCESS: [&str; 28] = [
     "adversity::",
     "budgets::",
+    "chaos::",
     "cluster::a_",
     "cluster::starts",
     "concern::",
     "defects::",
     "each_fault::",
+    "exactly_once::",
     "failover::",
     "fault_proxy::",
     "guards::doctor_",
     "interrupted::",
+    "late_fetch::",
     "limits::",
     "outages::",
     "permissions::",
