@@ -92,6 +92,19 @@ async fn start(storage: &StorageHandle) -> Result<Client> {
     Client::builder(storage.clone()).startup(wait).start().await.context("the client starts")
 }
 
+/// Returns once that is the decision.
+async fn until(client: &Client, flag: &Flag, wanted: bool, context: &EvaluationContext) {
+    while client.bool_value(flag.key.as_str(), !wanted, context) != wanted {
+        tokio::task::yield_now().await;
+    }
+}
+
+fn told_percentiles(what: &str, mut took: Vec<Duration>) {
+    took.sort_unstable();
+    let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
+    println!("{what}, commit to decision: p50 {:.0?}, p99 {:.0?}", at(50), at(99));
+}
+
 async fn starting(flags: &[Flag], count: usize) -> Result<()> {
     let memory = MemoryStorage::new();
     fill(&memory, flags.iter().cloned().map(Record::from)).await?;
@@ -111,6 +124,8 @@ async fn starting(flags: &[Flag], count: usize) -> Result<()> {
             "memory: {bytes} bytes an override, the {FLAGS} flags and what loading left unused included"
         );
     }
+    let among = format!("{FLAGS} with {count} overrides");
+    changes(&client, &memory, flags.last().context("a flag")?, &among).await?;
     let begun = Instant::now();
     let mut read = 0;
     for kind in flags_core::Kind::ALL {
@@ -121,8 +136,8 @@ async fn starting(flags: &[Flag], count: usize) -> Result<()> {
     Ok(())
 }
 
-/// From the commit until the decision is another one.
-async fn one_change(client: &Client, storage: &MemoryStorage, flag: &Flag) -> Result<()> {
+/// From the commit until the decision is another one: edits, an override, a flag that is new.
+async fn changes(client: &Client, storage: &MemoryStorage, flag: &Flag, among: &str) -> Result<()> {
     const CHANGES: u32 = 200;
     let mut edit = Flag::new(flag.key.clone());
     edit.id = flag.id;
@@ -132,18 +147,28 @@ async fn one_change(client: &Client, storage: &MemoryStorage, flag: &Flag) -> Re
         edit.default_enabled = n % 2 == 0;
         let begun = Instant::now();
         storage.commit(Batch::new().put(edit.clone(), Expect::Any)).await?;
-        while client.bool_value(edit.key.as_str(), !edit.default_enabled, &nobody) != edit.default_enabled {
-            tokio::task::yield_now().await;
-        }
+        until(client, &edit, edit.default_enabled, &nobody).await;
         took.push(begun.elapsed());
     }
-    took.sort_unstable();
-    let at = |percent: usize| took.get(took.len() * percent / 100).copied().unwrap_or_default();
-    println!(
-        "a change of one flag among {FLAGS}, commit to decision: p50 {:.0?}, p99 {:.0?}",
-        at(50),
-        at(99)
-    );
+    told_percentiles(&format!("a change of one flag among {among}"), std::mem::take(&mut took));
+    let ann = EvaluationContext::builder().user_id("ann").build();
+    for n in 0..CHANGES {
+        let (user, id) = (EntityType::new("user")?, EntityId::new("ann")?);
+        let begun = Instant::now();
+        storage.commit(Batch::new().put(Override::new(flag.id, user, id, n % 2 == 0), Expect::Any)).await?;
+        until(client, &edit, n % 2 == 0, &ann).await;
+        took.push(begun.elapsed());
+    }
+    told_percentiles(&format!("a change of one override among {among}"), std::mem::take(&mut took));
+    for n in 0..CHANGES {
+        let mut new = Flag::new(flags_core::FlagKey::new(format!("{}-new-{n}", flag.key))?);
+        new.default_enabled = true;
+        let begun = Instant::now();
+        storage.commit(Batch::new().put(new.clone(), Expect::Any)).await?;
+        until(client, &new, true, &nobody).await;
+        took.push(begun.elapsed());
+    }
+    told_percentiles(&format!("a new flag among {among}"), took);
     Ok(())
 }
 
@@ -180,7 +205,7 @@ async fn evaluations(flags: &[Flag]) -> Result<()> {
     let memory = MemoryStorage::new();
     fill(&memory, flags.iter().cloned().map(Record::from)).await?;
     let client = start(&(Arc::new(memory.clone()) as StorageHandle)).await?;
-    one_change(&client, &memory, flags.last().context("a flag")?).await?;
+    changes(&client, &memory, flags.last().context("a flag")?, &format!("{FLAGS}")).await?;
     let context =
         EvaluationContext::builder().targeting_key("ann").country("FR").app_version("3.5.0").build();
     let keys: Vec<&str> = flags.iter().map(|flag| flag.key.as_str()).collect();

@@ -68,26 +68,34 @@ fn shard() -> usize {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct CountTable {
     flags: Arc<HashMap<FlagKey, Arc<FlagCounts>>>,
+    /// Those added last: few, so that adding one copies few.
+    recent: Arc<HashMap<FlagKey, Arc<FlagCounts>>>,
     unknown: Arc<FlagCounts>,
 }
 
 impl CountTable {
     /// The counters of that flag; of all unknown flags together where it is none.
     pub(crate) fn of(&self, key: &str) -> &FlagCounts {
-        self.flags.get(key).unwrap_or(&self.unknown)
+        self.flags.get(key).or_else(|| self.recent.get(key)).unwrap_or(&self.unknown)
     }
 
     /// Makes counters for the flags that have none.
     pub(crate) fn extend<'a>(&mut self, keys: impl Iterator<Item = &'a FlagKey>) {
-        let new: Vec<&FlagKey> = keys.filter(|key| !self.flags.contains_key(*key)).collect();
-        if !new.is_empty() {
-            let flags = Arc::make_mut(&mut self.flags);
-            flags.extend(new.into_iter().map(|key| (key.clone(), Arc::default())));
+        let is_new = |key: &&FlagKey| !self.flags.contains_key(*key) && !self.recent.contains_key(*key);
+        let new: Vec<&FlagKey> = keys.filter(is_new).collect();
+        if new.is_empty() {
+            return;
+        }
+        let recent = Arc::make_mut(&mut self.recent);
+        recent.extend(new.into_iter().map(|key| (key.clone(), Arc::default())));
+        // Of the square root of them all: then neither copying these nor moving them costs more than the other.
+        if recent.len() * recent.len() > self.flags.len() {
+            Arc::make_mut(&mut self.flags).extend(std::mem::take(recent));
         }
     }
 
     pub(crate) fn read(&self) -> Counts {
-        let flags = self.flags.iter().map(|(key, counts)| (key.clone(), counts.read()));
+        let flags = self.flags.iter().chain(&*self.recent).map(|(key, counts)| (key.clone(), counts.read()));
         Counts {
             flags: flags.filter(|(_, counts)| counts.total() > 0).collect(),
             unknown: self.unknown.read(),
@@ -125,5 +133,27 @@ impl ReasonCounts {
     /// The reasons that occurred.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
         self.0.iter().map(|(reason, count)| (*reason, *count))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counters_live_on_when_flags_are_added() {
+        let mut table = CountTable::default();
+        let keys: Vec<FlagKey> = (0..1_000).filter_map(|n| FlagKey::new(format!("f{n}")).ok()).collect();
+        for (n, key) in keys.iter().enumerate() {
+            table.extend(std::iter::once(key));
+            // Of the flag that is new, and of one that was there before.
+            table.of(key.as_str()).add(Reason::Static);
+            table.of(keys[n / 2].as_str()).add(Reason::Default);
+            assert!(table.recent.len() <= 33);
+        }
+        let counts = table.read();
+        assert_eq!((counts.flags.len(), counts.unknown.total()), (1_000, 0));
+        assert!(counts.flags.values().all(|of_flag| of_flag.of(Reason::Static) == 1));
+        assert_eq!(counts.flags.values().map(ReasonCounts::total).sum::<u64>(), 2_000);
     }
 }

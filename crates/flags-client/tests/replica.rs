@@ -456,7 +456,7 @@ fn a_client_whose_runtime_is_gone_is_not_fresh() {
 async fn a_watch_that_cannot_be_had_again_and_again_does_not_put_off_the_polling() {
     let storage = Faulty::new();
     storage.set(&storage.watch_fails, true);
-    let client = builder(&storage).poll_interval(Duration::from_millis(50)).start().await.expect("started");
+    let client = builder(&storage).poll_interval(Duration::from_millis(500)).start().await.expect("started");
     let watches = Faulty::count(&storage.watches);
     put(&*storage, text_flag("f", "1")).await;
     until("the flag", || text(&client, "f") == "1").await;
