@@ -23,11 +23,13 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 14] = [
+const NEED_A_PROCESS: [&str; 16] = [
     "adversity::",
     "budgets::",
     "cluster::a_",
+    "declared::",
     "defects::",
+    "driver::tests::",
     "each_fault::",
     "fault_proxy::",
     "outages::",
