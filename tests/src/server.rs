@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
-use flags_redis::{RedisBuilder, RedisStorage};
+use flags_redis::{Driver, RedisBuilder, RedisStorage};
 use redis::aio::MultiplexedConnection;
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -230,6 +230,11 @@ fn port_where(range: std::ops::Range<u16>, good: impl Fn(u16) -> bool) -> Result
 
 fn is_unused(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
+}
+
+/// The driver of a test program, of which some are built once for each: by its name, as `env!("CARGO_CRATE_NAME")` says it.
+pub fn driver_of(program: &str) -> Driver {
+    if program.ends_with("_fred") { Driver::Fred } else { Driver::RedisRs }
 }
 
 /// A store at that URL that waits for long: on a busy machine the timeouts meant for production would be what is tested.

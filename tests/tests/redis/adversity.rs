@@ -4,10 +4,11 @@ use anyhow::Result;
 use flags_core::storage::Query;
 use flags_core::{ErrorKind, Kind, Record, Storage as _};
 use flags_redis::RedisStorage;
-use flags_tests::server::{Server, patient};
+use flags_tests::proxy::Proxy;
+use flags_tests::server::Server;
 use redis::aio::MultiplexedConnection;
 
-use crate::common::{flag, get, listed, put, raw};
+use crate::common::{flag, get, listed, patient, put, raw};
 
 async fn open(server: &Server) -> Result<(RedisStorage, MultiplexedConnection)> {
     Ok((patient(&server.url())?.prefix("ff:").open().await?, raw(&server.url()).await?))
@@ -81,6 +82,21 @@ async fn a_primary_that_becomes_a_replica_refuses_writes_and_serves_reads() -> R
     assert!(store.health().await?.warnings.iter().any(|warning| warning.contains("replica")));
     run(&mut raw, &["REPLICAOF", "NO", "ONE"]).await?;
     works(&store, "c").await
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_another_primary_is_followed() -> Result<()> {
+    let (next, server) = (Server::start(&[])?, Server::start(&[])?);
+    let proxy = Proxy::to(server.port()).await?;
+    let store = patient(&proxy.url())?.prefix("ff:").open().await?;
+    works(&store, "a").await?;
+    // As services fail over: the former primary follows the new one, the name leads there, and connections stay.
+    let port = next.port().to_string();
+    run(&mut raw(&server.url()).await?, &["REPLICAOF", "127.0.0.1", &port]).await?;
+    proxy.point_to(next.port());
+    let error = put(&store, flag("b")).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    works(&store, "b").await
 }
 
 #[tokio::test]

@@ -14,10 +14,7 @@ use redis::aio::MultiplexedConnection;
 
 /// The driver of this test program: the same tests are built once for each.
 pub(crate) fn driver() -> Driver {
-    match env!("CARGO_CRATE_NAME") {
-        "redis_fred" => Driver::Fred,
-        _ => Driver::RedisRs,
-    }
+    server::driver_of(env!("CARGO_CRATE_NAME"))
 }
 
 /// A store at that URL, over the driver of this test program, that waits for long.

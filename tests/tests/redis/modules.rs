@@ -2,6 +2,7 @@
 mod adversity;
 mod budgets;
 mod common;
+mod declared;
 mod expiry;
 mod foreign;
 mod inspection;

@@ -30,7 +30,7 @@ async fn no_server_is_unavailable_at_once() -> Result<()> {
     assert!(begun.elapsed() < Duration::from_secs(8), "{:?}", begun.elapsed());
     let listed = list(&store, Query::All(Kind::Flag)).await;
     assert!(matches!(&listed[..], [Err(error)] if error.kind() == ErrorKind::Unavailable));
-    assert!(RedisStorage::connect(&server.url()).await.is_err());
+    assert!(patient(&server.url())?.open().await.is_err());
 
     server.run()?;
     put(&store, flag("a")).await?;

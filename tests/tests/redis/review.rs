@@ -12,7 +12,7 @@ use flags_tests::server::Server;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::common::{Fixture, change, flag, get, list, listed, put, raw, user};
+use crate::common::{Fixture, change, driver, flag, get, list, listed, put, raw, user};
 
 /// A flag as another writer leaves it: in its index, and in none of ours.
 async fn write_flag(f: &Fixture, flag: &Flag) -> Result<()> {
@@ -92,7 +92,7 @@ async fn demoted(server: &Server, then: &[&str]) -> Result<RedisStorage> {
         Ok(redis::cmd("ACL").arg("SETUSER").arg("app").arg(rules).query_async(&mut raw).await?)
     };
     allow(&["reset", "on", ">s3cret", "~*", "&*", "+@all"]).await?;
-    let builder = RedisStorage::builder(&server.url())?.credentials(Some("app"), "s3cret").prefix("ff:");
+    let builder = RedisStorage::builder(&server.url())?.driver(driver()).credentials(Some("app"), "s3cret").prefix("ff:");
     let store = builder.open().await?;
     allow(then).await?;
     let _: () = redis::cmd("PING").query_async(&mut raw).await?;
@@ -148,7 +148,7 @@ async fn a_permission_that_is_lost_later_never_leaves_half_a_commit_unsaid() -> 
 async fn a_first_write_that_is_refused_has_changed_nothing() -> Result<()> {
     let server = Server::start(&[])?;
     let mut raw = raw(&server.url()).await?;
-    let store = RedisStorage::builder(&server.url())?.prefix("ff:").open().await?;
+    let store = RedisStorage::builder(&server.url())?.driver(driver()).prefix("ff:").open().await?;
     let _: () = redis::cmd("CONFIG").arg("SET").arg("maxmemory").arg("1").query_async(&mut raw).await?;
     let error = put(&store, flag("a")).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
@@ -190,7 +190,7 @@ async fn meddled(
         #[allow(unreachable_code)]
         anyhow::Ok(())
     });
-    let builder = RedisStorage::builder(&url)?.prefix("ff:").deadline(Duration::from_secs(10));
+    let builder = RedisStorage::builder(&url)?.driver(driver()).prefix("ff:").deadline(Duration::from_secs(10));
     Ok(builder.open().await?)
 }
 
@@ -271,7 +271,7 @@ async fn what_has_expired_unseen_is_no_obstacle_to_deleting_its_flag() -> Result
     }
     let _: () = pipe.query_async(&mut f.raw.clone()).await?;
     put(&f.store, user(owner.id, "alive")).await?;
-    let builder = RedisStorage::builder(&f.server.url())?.prefix(&f.prefix);
+    let builder = RedisStorage::builder(&f.server.url())?.driver(driver()).prefix(&f.prefix);
     let patient = builder.deadline(Duration::from_secs(60)).command_timeout(Duration::from_secs(20));
     let delete = Batch::new().delete(Record::from(owner).key(), Expect::Present);
     patient.open().await?.commit(delete).await?;
@@ -296,7 +296,7 @@ async fn what_was_deleted_meanwhile_is_not_adopted() -> Result<()> {
 async fn a_name_that_is_no_key_is_corrupt_however_it_is_read() -> Result<()> {
     let server = Server::start(&[])?;
     let mut raw = raw(&server.url()).await?;
-    let sorting = RedisStorage::builder(&server.url())?.prefix("ff:").open().await?;
+    let sorting = RedisStorage::builder(&server.url())?.driver(driver()).prefix("ff:").open().await?;
     let paging = demoted(&server, &["-sort"]).await?;
     put(&sorting, flag("good")).await?;
     let long = "\n\u{fc}".repeat(200);

@@ -7,7 +7,7 @@ use anyhow::Result;
 use flags_core::{FlagStore, Storage as _};
 use flags_redis::{RedisBuilder, RedisStorage};
 use flags_tests::proxy::Proxy;
-use flags_tests::server::{Server, patient, raw};
+use flags_tests::server::{Server, driver_of, patient, raw};
 use flags_tests::wait;
 use redis::aio::MultiplexedConnection;
 
@@ -47,7 +47,8 @@ impl Bed {
         let _: () = redis::cmd("FLUSHALL").query_async(&mut self.raw.clone()).await?;
         self.direct.commit(fixture::batch()).await?;
         let builder = || -> Result<RedisBuilder> {
-            let builder = patient(&self.proxy.url())?;
+            let driver = driver_of(env!("CARGO_CRATE_NAME"));
+            let builder = patient(&self.proxy.url())?.driver(driver);
             Ok(match waits {
                 Waits::Long => builder,
                 Waits::Briefly => builder.command_timeout(BRIEF).connect_timeout(BRIEF),

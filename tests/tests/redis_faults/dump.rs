@@ -23,7 +23,8 @@ for _, key in ipairs(redis.call('KEYS', '*')) do
     elseif kind == 'zset' or kind == 'hash' then
         local flat = kind == 'zset' and redis.call('ZRANGE', key, 0, -1, 'WITHSCORES') or redis.call('HGETALL', key)
         for i = 1, #flat, 2 do
-            values[#values + 1] = flat[i] .. ' = ' .. flat[i + 1]
+            -- The marker has a field of that name, which differs for each store.
+            if flat[i] ~= 'id' then values[#values + 1] = flat[i] .. ' = ' .. flat[i + 1] end
         end
     end
     table.sort(values)

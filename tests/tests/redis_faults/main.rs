@@ -3,9 +3,4 @@
 //! Whatever happens, the store is in the state before or in the state after, and the outcome says which where it says so:
 //! `Ok` is after, `Unavailable` before, `Indeterminate` either, and only of a write. The handle works again afterwards.
 
-mod bed;
-mod check;
-mod dump;
-mod each_fault;
-mod fixture;
-mod operations;
+include!("modules.rs");

@@ -1,29 +1,50 @@
 //! [`Live`]: a connection in use.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use tokio::time::Instant;
 
 use crate::address::Address;
 use crate::driver::Link;
 use crate::error::Cause;
 use crate::reply::{Command, Reply};
 
-/// So many timeouts in a row, and the connection is given up: it may be dead where a new one would work.
+/// So many callers in a row went without an answer, and the connection may be given up: it may be dead where a new one would work.
 const PATIENCE: u32 = 2;
 
-/// A connection, where it leads, and how often it has been silent. Each counts for itself, so a late timeout of a former
+/// A connection, where it leads, and how long it has been silent. Each counts for itself, so a late timeout of a former
 /// one never ends the present one.
 #[derive(Debug)]
 pub(super) struct Live {
     link: Box<dyn Link>,
     at: Address,
     number: u64,
-    timeouts: AtomicU32,
+    silence: Mutex<Silence>,
+}
+
+/// What callers waited for in vain since the last answer.
+#[derive(Debug, Default)]
+struct Silence {
+    callers: u32,
+    /// How long any of them waited, the time of several at once taken once.
+    waited: Duration,
+    until: Option<Instant>,
+}
+
+impl Silence {
+    fn add(&mut self, from: Instant) {
+        let now = Instant::now();
+        let from = self.until.map_or(from, |until| until.max(from));
+        self.callers = self.callers.saturating_add(1);
+        self.waited = self.waited.saturating_add(now.saturating_duration_since(from));
+        self.until = Some(now);
+    }
 }
 
 impl Live {
     pub(super) fn new(link: Box<dyn Link>, at: Address, number: u64) -> Self {
-        Self { link, at, number, timeouts: AtomicU32::new(0) }
+        Self { link, at, number, silence: Mutex::default() }
     }
 
     pub(super) fn at(&self) -> &Address {
@@ -44,21 +65,41 @@ impl Live {
     }
 
     pub(super) async fn send(&self, commands: &[Command], limit: Duration) -> Result<Vec<Reply>, Cause> {
-        match tokio::time::timeout(limit, self.link.send(commands)).await {
-            Ok(Ok(replies)) => {
-                self.timeouts.store(0, Ordering::Relaxed);
-                Ok(replies)
-            }
-            Ok(Err(cause)) => {
-                self.link.kill();
-                Err(cause)
-            }
-            Err(_) => {
-                if self.timeouts.fetch_add(1, Ordering::Relaxed) + 1 >= PATIENCE {
-                    self.link.kill();
-                }
-                Err(Cause::Timeout(limit))
-            }
+        let mut waiting = Waiting { live: self, from: Instant::now(), limit, over: false };
+        let Ok(outcome) = tokio::time::timeout(limit, self.link.send(commands)).await else {
+            return Err(Cause::Timeout(limit));
+        };
+        waiting.over = true;
+        match &outcome {
+            Ok(_) => *self.silence() = Silence::default(),
+            Err(_) => self.link.kill(),
+        }
+        outcome
+    }
+
+    fn silence(&self) -> MutexGuard<'_, Silence> {
+        self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A caller that waits for an answer. One who gives up before the limit, at a deadline of its own, counts as well: where all do, nobody
+/// else would notice that the connection is dead.
+struct Waiting<'a> {
+    live: &'a Live,
+    from: Instant,
+    limit: Duration,
+    over: bool,
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if self.over {
+            return;
+        }
+        let mut silence = self.live.silence();
+        silence.add(self.from);
+        if silence.callers >= PATIENCE && silence.waited >= self.limit {
+            self.live.link.kill();
         }
     }
 }

@@ -5,6 +5,8 @@ mod live;
 mod making;
 pub(crate) mod pool;
 mod redirect;
+#[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
+mod tests;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -62,6 +64,8 @@ pub(crate) struct Connection {
     current: Mutex<Option<Arc<Live>>>,
     /// To the server that is getting the keys, while they move.
     importing: Mutex<Option<Arc<Live>>>,
+    /// Held while that one is made, as `dialing` is.
+    reaching: tokio::sync::Mutex<()>,
     /// How many connections there were.
     made: AtomicU64,
     /// Held while dialing, so that callers who find the connection broken make one new one together. Why the last
@@ -83,9 +87,11 @@ impl Connection {
             dialer: driver::dialer(options.driver)?,
             topology: Topology::new(options, tag)?,
             connect_timeout: options.connect_timeout,
-            command_timeout: options.command_timeout,
+            // What is silent for a whole call is silent.
+            command_timeout: options.command_timeout.min(options.deadline),
             current: Mutex::new(None),
             importing: Mutex::new(None),
+            reaching: tokio::sync::Mutex::new(()),
             made: AtomicU64::new(0),
             dialing: tokio::sync::Mutex::new(None),
             failed: AtomicU64::new(0),

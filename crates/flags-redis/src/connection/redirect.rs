@@ -34,6 +34,7 @@ impl Connection {
         for (place, reply) in replies.iter().enumerate() {
             let Reply::Error(error) = reply else { continue };
             match self.topology.verdict(error, live.at()) {
+                None if self.topology.may_lead_elsewhere(error) => self.retire(live.number()),
                 None => {}
                 Some(Verdict::Moved(to)) => {
                     self.topology.prefer(to);
@@ -93,11 +94,25 @@ impl Connection {
         Ok(Settled::Answered(Answer { replies, link: live.number() }))
     }
 
-    /// A connection to a server that is getting keys; kept, since there will be more.
+    /// A connection to a server that is getting keys; kept, since there will be more. Whoever waited while another caller failed to
+    /// make it has none.
     async fn importing(&self, to: &Address) -> Option<Arc<Live>> {
-        let kept = self.importing.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        if let Some(live) = kept.filter(|live| live.at() == to && live.is_alive()) {
+        let kept = || {
+            let kept = self.importing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+            kept.filter(|live| live.at() == to && live.is_alive())
+        };
+        if let Some(live) = kept() {
             return Some(live);
+        }
+        let (_turn, waited) = match self.reaching.try_lock() {
+            Ok(turn) => (turn, false),
+            Err(_) => (self.reaching.lock().await, true),
+        };
+        if let Some(live) = kept() {
+            return Some(live);
+        }
+        if waited {
+            return None;
         }
         let link = self.dialing().dial(&self.topology.target(to.clone())).await.ok()?;
         let live = Arc::new(Live::new(link, to.clone(), self.number()));
@@ -117,10 +132,10 @@ impl Connection {
     /// Whether what the server answered to a script, in place of its first write, is mended by trying again: it is no master, and
     /// there is time left to find the one that is. The next connection leads there.
     pub(crate) async fn gives_way(&self, link: u64, error: &ServerError) -> bool {
-        if !self.topology.may_serve_elsewhere(error) {
-            return false;
+        let elsewhere = self.topology.may_serve_elsewhere(error);
+        if elsewhere || self.topology.may_lead_elsewhere(error) {
+            self.retire(link);
         }
-        self.retire(link);
-        deadline::pause().await
+        elsewhere && deadline::pause().await
     }
 }

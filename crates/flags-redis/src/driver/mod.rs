@@ -3,6 +3,8 @@
 //! A library gets one address and carries commands to it. It finds no servers, follows no redirection, makes no
 //! connection anew and repeats nothing: that is the business of `connection`, the same for all.
 
+#[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
+pub(crate) mod fake;
 #[cfg(feature = "fred")]
 mod fred;
 #[cfg(any(feature = "redis-rs", feature = "fred"))]
@@ -11,6 +13,8 @@ mod pulse;
 mod redis_rs;
 #[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
 pub(crate) mod tests;
+#[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
+mod tls_tests;
 
 use std::fmt::Debug;
 use std::sync::Arc;

@@ -64,7 +64,7 @@ impl Confirmed {
         let command = if self.concern.fsync { waitaof(replicas, limit) } else { wait(replicas, limit) };
         lease.busy(true);
         handed.store(true, Ordering::Release);
-        let answer = lease.send_on(link, &[command], limit + self.command_timeout).await;
+        let answer = lease.send_on(link, &[command], limit.saturating_add(self.command_timeout)).await;
         handed.store(false, Ordering::Release);
         let replies = answer.map_err(|failure| from_failure(failure, Intent::Write))?;
         lease.busy(false);

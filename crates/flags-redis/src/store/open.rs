@@ -32,12 +32,15 @@ impl RedisStorage {
             sort_refused: AtomicBool::new(false),
             closed: AtomicBool::new(false),
         };
-        store.reading(store.prove()).await?;
-        if let Some(confirmed) = &store.confirmed {
-            store.reading(confirmed.prove()).await?;
-        }
-        store.reading(store.mark()).await?;
-        if store.reading(store.can_be_followed()).await? {
+        let followed = store.reading(async {
+            store.prove().await?;
+            if let Some(confirmed) = &store.confirmed {
+                confirmed.prove().await?;
+            }
+            store.mark().await?;
+            store.can_be_followed().await
+        });
+        if followed.await? {
             store.descriptor = store.descriptor.clone().with(Capability::Watch);
         }
         Ok(store)

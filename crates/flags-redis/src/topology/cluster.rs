@@ -46,6 +46,7 @@ impl Cluster {
     }
 
     pub(super) fn prefer(&self, address: Address) {
+        self.nodes.learn([address.clone()]);
         *self.preferred.lock().unwrap_or_else(PoisonError::into_inner) = Some(address);
     }
 
@@ -61,10 +62,10 @@ impl Cluster {
         }
         let mut failure = Failure::NotSent(Cause::Astray("no node is known".to_owned()));
         for node in self.nodes.all() {
+            self.nodes.failed(&node);
             let master = match self.ask(dialing, &node).await {
                 Ok(master) => master,
                 Err(failed) => {
-                    self.nodes.failed(&node);
                     failure = failed;
                     continue;
                 }

@@ -106,6 +106,12 @@ impl Topology {
         }
     }
 
+    /// Whether a server that answers so may be one that its name does not lead to any more: some services fail over by changing what a
+    /// name leads to, and leave the connections to the former primary as they are.
+    pub(crate) fn may_lead_elsewhere(&self, error: &ServerError) -> bool {
+        matches!(self, Self::Standalone(_)) && matches!(error.code.as_str(), "READONLY" | "MASTERDOWN")
+    }
+
     /// Whether a server that answers so is to be looked for anew.
     pub(crate) fn may_serve_elsewhere(&self, error: &ServerError) -> bool {
         !matches!(self, Self::Standalone(_)) && is_passing(error)

@@ -40,10 +40,10 @@ impl Sentinel {
         let mut tried = Vec::new();
         let mut failure = Failure::NotSent(Cause::Astray("no sentinel is known".to_owned()));
         for sentinel in self.sentinels.all() {
+            self.sentinels.failed(&sentinel);
             let named = match self.ask(dialing, &sentinel).await {
                 Ok(named) => named,
                 Err(failed) => {
-                    self.sentinels.failed(&sentinel);
                     failure = failed;
                     continue;
                 }

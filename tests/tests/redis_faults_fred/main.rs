@@ -1,0 +1,3 @@
+//! The tests of `redis_faults`, over the driver `fred`.
+
+include!("../redis_faults/modules.rs");
