@@ -128,7 +128,7 @@ async fn each_change_is_applied_once_and_in_order() -> Result<()> {
     while audit.count < CHANGES {
         let before = audit.count;
         audit.take(&monitor.next().await?)?;
-        if audit.count == before || audit.count % LIFE != 0 {
+        if audit.count == before || !audit.count.is_multiple_of(LIFE) {
             continue;
         }
         // One is held up with what it has read, and goes on when all of that is long past.
