@@ -20,7 +20,8 @@ use tokio::time::MissedTickBehavior;
 use crate::common::{PREFIX, client, override_of, store, text_flag, wary};
 
 const RATE: u32 = 200;
-const FLAGS: usize = 30;
+/// So many that most changes are the last of their flag for a while: what is missed shows.
+const FLAGS: usize = 200;
 const USERS: usize = 6;
 /// The longest that one fault is left alone.
 const LONGEST: Duration = Duration::from_millis(800);
@@ -37,7 +38,7 @@ struct Writer {
 impl Writer {
     async fn new(server: &Server, driver: Driver, rng: Rng) -> Result<Self> {
         let store = FlagStore::new(store(&server.url(), driver).await?);
-        let flags: Vec<Flag> = (0..FLAGS).map(|n| text_flag(&format!("f{n:02}"), "0")).collect();
+        let flags: Vec<Flag> = (0..FLAGS).map(|n| text_flag(&format!("f{n:03}"), "0")).collect();
         store.create_flags(flags.clone()).await?;
         Ok(Self { store, raw: raw(&server.url()).await?, flags, rng, written: 0 })
     }
