@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 use flags_client::Scheduler;
@@ -11,7 +12,7 @@ use flags_core::{ChangeType, Flag, Json, ScheduledChange, Storage, Timestamp};
 use flags_redis::Driver;
 use flags_tests::monitor::{Monitor, Seen};
 use flags_tests::server::{Server, raw};
-use flags_tests::wait::until;
+use flags_tests::wait::{BOUND, until};
 
 use crate::common::{PREFIX, number_flag, store};
 
@@ -65,7 +66,7 @@ async fn plan(storage: &dyn Storage) -> Result<HashMap<String, Vec<String>>> {
 /// In order; two at each instant, whose ids tell them apart.
 fn changes(flag: &Flag) -> Vec<ScheduledChange> {
     let one = |place: u64| {
-        let at = Timestamp::UNIX_EPOCH.saturating_add(std::time::Duration::from_secs(place / 2));
+        let at = Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(place / 2));
         ScheduledChange::new(flag.id, ChangeType::UpdateValue, at)
     };
     let mut changes: Vec<_> = (0..(CHANGES / FLAGS) as u64).map(one).collect();
@@ -125,10 +126,16 @@ async fn each_change_is_applied_once_and_in_order() -> Result<()> {
     let mut schedulers: Vec<Process> =
         (0..SCHEDULERS).map(|number| Process::start(&server, number)).collect::<Result<_>>()?;
     let (mut kills, mut frozen) = (0, None);
+    let mut progress = Instant::now();
     while audit.count < CHANGES {
         let before = audit.count;
         audit.take(&monitor.next().await?)?;
-        if audit.count == before || !audit.count.is_multiple_of(LIFE) {
+        if audit.count == before {
+            ensure!(progress.elapsed() < BOUND, "{before} changes are applied, and no more");
+            continue;
+        }
+        progress = Instant::now();
+        if !audit.count.is_multiple_of(LIFE) {
             continue;
         }
         // One is held up with what it has read, and goes on when all of that is long past.
