@@ -161,12 +161,14 @@ impl Scheduler {
                     let longest = if follows { LONGEST_SLEEP } else { self.poll_interval };
                     let now = self.clock.now();
                     let until_next = report.next_due.map(|at| at.saturating_since(now));
-                    if report.errors.iter().any(may_pass) {
-                        backoff.next()
+                    let longest = if report.errors.iter().any(may_pass) {
+                        backoff.next().min(longest)
                     } else {
                         backoff.reset();
-                        until_next.map_or(longest, |next| next.min(longest))
-                    }
+                        longest
+                    };
+                    // Also where one flag fails: the others are on time.
+                    until_next.map_or(longest, |next| next.min(longest))
                 }
                 Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
                 Err(_) => backoff.next(),
