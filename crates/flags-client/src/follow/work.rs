@@ -89,7 +89,7 @@ impl Follower {
         }
         let times = self.overtaken.entry(key.clone()).or_default();
         *times += 1;
-        *times % OVERTAKEN_AT_MOST != 0
+        !times.is_multiple_of(OVERTAKEN_AT_MOST)
     }
 
     async fn take_in_all(&mut self, listed: Listed) {
