@@ -305,3 +305,24 @@ async fn many_changes_of_no_flag_go_at_once() {
     assert_eq!(report.orphans.len(), 50);
     assert!(Faulty::count(&storage.lists) <= 4, "every flag is looked at once, not once a change");
 }
+
+#[tokio::test]
+async fn what_is_executed_or_far_away_is_not_looked_through_again() {
+    let storage = Faulty::new();
+    let one = flag("one", false);
+    put(&*storage, one.clone()).await;
+    let running = spawn(scheduler(&storage));
+    until("the start, and the first word of the watch", || Faulty::count(&storage.lists) >= 4).await;
+    let lists = Faulty::count(&storage.lists);
+    for n in 0..50 {
+        let gets = Faulty::count(&storage.gets);
+        let mut far = change(&one, ChangeType::Disable, Timestamp::now().saturating_add(LONG * 60));
+        far.executed = n % 2 == 0;
+        put(&*storage, far).await;
+        until("a look at it", || Faulty::count(&storage.gets) > gets).await;
+    }
+    assert_eq!(Faulty::count(&storage.lists), lists);
+    put(&*storage, change(&one, ChangeType::Enable, DUE)).await;
+    until_on(&storage, "one", || {}).await;
+    running.end().await;
+}
