@@ -11,9 +11,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result};
 use async_trait::async_trait;
 use flags_benches::flag;
-use flags_client::{Client, Startup};
+use flags_client::{Client, Scheduler, Startup};
 use flags_core::storage::{Batch, BoxStream, Change, Descriptor, Effect, Expect, Health, Query, Stored};
-use flags_core::{EntityId, EntityType, Flag, Key, Override, Record, Storage, StorageHandle};
+use flags_core::{
+    ChangeType, EntityId, EntityType, Flag, Key, Override, Record, ScheduledChange, Storage, StorageHandle,
+    Timestamp,
+};
 use flags_engine::{EvaluationContext, Ruleset, Semantics};
 use flags_memory::MemoryStorage;
 use futures_util::StreamExt;
@@ -237,8 +240,26 @@ async fn evaluations(flags: &[Flag]) -> Result<()> {
     writer.await??;
     let builder = Ruleset::builder(Semantics::Compat);
     let ruleset = flags.iter().fold(builder, |builder, flag| builder.flag(flag.clone())).build();
-    let evaluator = ruleset.evaluator(&context, flags_core::Timestamp::now());
+    let evaluator = ruleset.evaluator(&context, Timestamp::now());
     told("  the engine alone", 1, throughput(1, |n| evaluator.boolean(key(n), false).value));
+    Ok(())
+}
+
+/// One look of the scheduler, past everything that was executed before.
+async fn scheduling(flag: &Flag) -> Result<()> {
+    const EXECUTED: usize = 100_000;
+    let memory = MemoryStorage::new();
+    fill(&memory, std::iter::once(flag.clone().into())).await?;
+    let executed = (0..EXECUTED).map(|_| {
+        let mut change = ScheduledChange::new(flag.id, ChangeType::Enable, Timestamp::UNIX_EPOCH);
+        change.executed = true;
+        change.into()
+    });
+    fill(&memory, executed).await?;
+    let scheduler = Scheduler::builder(Arc::new(Elsewhere(memory))).build();
+    let begun = Instant::now();
+    scheduler.run_due(Timestamp::now()).await?;
+    println!("a look at {EXECUTED} executed changes, nothing due: {:.0?}", begun.elapsed());
     Ok(())
 }
 
@@ -251,5 +272,6 @@ fn main() -> Result<()> {
     let flags: Vec<Flag> = (0..FLAGS).map(flag).collect();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     runtime.block_on(evaluations(&flags))?;
-    runtime.block_on(starting(&flags, count))
+    runtime.block_on(starting(&flags, count))?;
+    runtime.block_on(scheduling(flags.first().context("a flag")?))
 }

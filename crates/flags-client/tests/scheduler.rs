@@ -255,3 +255,74 @@ async fn a_store_that_does_not_answer_is_asked_again() {
     let error = running.task.await.expect("no panic").expect_err("closed");
     assert_eq!(error.kind(), ErrorKind::Closed);
 }
+
+#[tokio::test]
+async fn a_commit_that_the_store_will_never_have_ends_with_its_reason() {
+    for kind in [ErrorKind::Conflict, ErrorKind::NotFound] {
+        let storage = Faulty::new();
+        let (stuck, other) = (flag("stuck", false), flag("other", false));
+        for one in [&stuck, &other] {
+            put(&*storage, one.clone()).await;
+            put(&*storage, change(one, ChangeType::Enable, DUE)).await;
+        }
+        *storage.refused.lock().expect("not poisoned") = Some((Some(Key::Flag(key("stuck"))), kind));
+        let report = tokio::time::timeout(LONG, run_due(&storage)).await.expect("it ends");
+        assert_eq!((report.applied.len(), report.errors.len()), (1, 1), "{report:?}");
+        assert_eq!(report.errors[0].kind(), kind);
+        *storage.refused.lock().expect("not poisoned") = None;
+        assert_eq!(run_due(&storage).await.applied.len(), 1, "it is still pending");
+    }
+}
+
+#[tokio::test]
+async fn what_not_even_its_mark_fits_blocks_nothing() {
+    let storage = Faulty::new();
+    let mut one = flag("f", false);
+    one.flag_type = FlagType::Json;
+    put(&*storage, one.clone()).await;
+    let mut full = new_value(&one, "1", after(1));
+    let limit = storage.descriptor().limits().value_bytes;
+    let length = serde_json::to_vec(&full).expect("JSON").len();
+    full.new_value = Some("1".repeat(limit - length + 1).parse().expect("JSON"));
+    put(&*storage, full.clone()).await;
+    put(&*storage, change(&one, ChangeType::Enable, after(2))).await;
+    let report = run_due(&storage).await;
+    assert_eq!((report.applied.len(), report.errors.len()), (1, 1), "{report:?}");
+    assert_eq!(report.errors[0].key(), Some(&Key::ScheduledChange(full.id)));
+    assert!(read(&storage, "f").await.default_enabled);
+}
+
+#[tokio::test]
+async fn many_changes_of_no_flag_go_at_once() {
+    let storage = Faulty::new();
+    let nobody = FlagId::new();
+    for _ in 0..50 {
+        let orphan = ScheduledChange::new(nobody, ChangeType::Enable, DUE);
+        let bytes = serde_json::to_vec(&orphan).expect("JSON");
+        storage.inner.insert_raw(&Key::ScheduledChange(orphan.id), &bytes).expect("open");
+    }
+    let report = run_due(&storage).await;
+    assert_eq!(report.orphans.len(), 50);
+    assert!(Faulty::count(&storage.lists) <= 4, "every flag is looked at once, not once a change");
+}
+
+#[tokio::test]
+async fn what_is_executed_or_far_away_is_not_looked_through_again() {
+    let storage = Faulty::new();
+    let one = flag("one", false);
+    put(&*storage, one.clone()).await;
+    let running = spawn(scheduler(&storage));
+    until("the start, and the first word of the watch", || Faulty::count(&storage.lists) >= 4).await;
+    let lists = Faulty::count(&storage.lists);
+    for n in 0..50 {
+        let gets = Faulty::count(&storage.gets);
+        let mut far = change(&one, ChangeType::Disable, Timestamp::now().saturating_add(LONG * 60));
+        far.executed = n % 2 == 0;
+        put(&*storage, far).await;
+        until("a look at it", || Faulty::count(&storage.gets) > gets).await;
+    }
+    assert_eq!(Faulty::count(&storage.lists), lists);
+    put(&*storage, change(&one, ChangeType::Enable, DUE)).await;
+    until_on(&storage, "one", || {}).await;
+    running.end().await;
+}

@@ -8,13 +8,18 @@ use flags_core::{Error, ErrorKind, Flag, FlagId, Key, Result, Timestamp};
 
 use super::Scheduler;
 use super::patience::Patience;
-use super::plan::{Lookup, Plan, look_up};
+use super::plan::{Lookup, look_up};
 use super::planned::Planned;
 use super::report::{Applied, Refused, Report};
 use crate::backoff::{Backoff, Pace};
 
 /// Schedulers that met at one flag part again by waiting a random while, at most so long.
 const PARTING: Duration = Duration::from_millis(5);
+
+/// How many of those that come next are read again after somebody else was there.
+const READ_AGAIN: usize = 64;
+/// How often a commit is refused although nothing that it depends on changed, before that is taken for an answer.
+const REFUSALS: u32 = 5;
 
 /// The work on one flag.
 pub(super) struct Execution<'a> {
@@ -24,6 +29,9 @@ pub(super) struct Execution<'a> {
     due: VecDeque<Planned>,
     /// As it was read last, or as this execution left it.
     flag: Option<(Box<Flag>, Revision)>,
+    /// The commit that was refused last, by what it was judged by, and how often so.
+    refusal: Option<(Revision, Option<Revision>)>,
+    refusals: u32,
     /// Committed, and not answered.
     unsure: Option<Key>,
     report: Report,
@@ -44,7 +52,17 @@ enum Attempt {
 impl<'a> Execution<'a> {
     pub(super) fn new(scheduler: &'a Scheduler, id: FlagId, due: Vec<Planned>, now: Timestamp) -> Self {
         let report = Report::default();
-        Self { scheduler, id, now, due: due.into(), flag: None, unsure: None, report }
+        Self {
+            scheduler,
+            id,
+            now,
+            due: due.into(),
+            flag: None,
+            refusal: None,
+            refusals: 0,
+            unsure: None,
+            report,
+        }
     }
 
     /// Executes what is due. What the store does not answer is asked again until the deadline; reading it again tells
@@ -82,9 +100,27 @@ impl<'a> Execution<'a> {
         }
     }
 
+    /// Reads those that come next, and leaves out what is not to be executed any more. What is planned anew is another run's.
     async fn read_again(&mut self) -> Result<Attempt> {
         self.flag = None;
-        self.due = Plan::of_flag(&self.scheduler.storage, self.id, self.now).await?.into();
+        let storage = &self.scheduler.storage;
+        let some = storage.descriptor().limits().batch_ops.clamp(1, READ_AGAIN);
+        let mut left = Vec::new();
+        // Whoever was there may have gone a long way.
+        while left.is_empty() && !self.due.is_empty() {
+            let keys: Vec<Key> = self.due.iter().take(some).map(Planned::key).collect();
+            let answers = storage.get(&keys).await?;
+            self.due.drain(..keys.len());
+            for answer in answers {
+                match answer {
+                    Ok(stored) => left.extend(stored.and_then(Planned::new)),
+                    Err(error) => self.report.errors.push(error),
+                }
+            }
+            left.retain(|planned| planned.scheduled_at() <= self.now);
+        }
+        self.due.extend(left);
+        self.due.make_contiguous().sort_by_key(Planned::order);
         if let Some(key) = self.unsure.take()
             && self.due.iter().all(|planned| planned.key() != key)
         {
@@ -100,7 +136,7 @@ impl<'a> Execution<'a> {
             Some(known) => known,
             None => match look_up(&self.scheduler.storage, self.id).await? {
                 Lookup::Found(flag, revision) => (flag, revision),
-                Lookup::Gone => return self.drop_orphan(&next).await,
+                Lookup::Gone => return self.drop_orphans().await,
                 Lookup::Unknown(error) => return Err(error),
             },
         };
@@ -134,7 +170,7 @@ impl<'a> Execution<'a> {
             Err(error) if error.kind() == ErrorKind::Invalid => {
                 self.refuse(next, before, revision, error.to_string()).await
             }
-            Err(error) => self.failed(next, error),
+            Err(error) => self.failed(next, Some(revision), error),
         }
     }
 
@@ -156,26 +192,48 @@ impl<'a> Execution<'a> {
                 self.flag = Some((flag, revision));
                 Ok(Attempt::Done)
             }
-            Err(error) => self.failed(next, error),
+            // Not even the mark fits: it stays as it is, and the others go on.
+            Err(error) if error.kind() == ErrorKind::Invalid => {
+                self.report.errors.push(error.with_key(next.key()));
+                self.due.pop_front();
+                self.flag = Some((flag, revision));
+                Ok(Attempt::Done)
+            }
+            Err(error) => self.failed(next, Some(revision), error),
         }
     }
 
     /// Marking it is no way out: a record cannot be written without its owner (C6).
-    async fn drop_orphan(&mut self, next: &Planned) -> Result<Attempt> {
-        let batch = Batch::new().delete(next.key(), Expect::Revision(next.revision.clone()));
-        match self.scheduler.storage.commit(batch).await {
+    /// All at once: that the flag is nowhere takes a look at every flag.
+    async fn drop_orphans(&mut self) -> Result<Attempt> {
+        let most = self.scheduler.storage.descriptor().limits().batch_ops.max(1);
+        let Some(next) = self.due.front().cloned() else { return Ok(Attempt::Finished) };
+        let orphans: Vec<Planned> = self.due.iter().take(most).cloned().collect();
+        let delete =
+            |batch: Batch, one: &Planned| batch.delete(one.key(), Expect::Revision(one.revision.clone()));
+        match self.scheduler.storage.commit(orphans.iter().fold(Batch::new(), delete)).await {
             Ok(_) => {
-                self.report.orphans.push(next.key());
-                self.due.pop_front();
+                self.report.orphans.extend(orphans.iter().map(Planned::key));
+                self.due.drain(..orphans.len());
                 Ok(Attempt::Done)
             }
-            Err(error) => self.failed(next, error),
+            Err(error) => self.failed(&next, None, error),
         }
     }
 
-    fn failed(&mut self, next: &Planned, error: Error) -> Result<Attempt> {
+    /// `flag` is the revision that it was judged by.
+    fn failed(&mut self, next: &Planned, flag: Option<Revision>, error: Error) -> Result<Attempt> {
         match error.kind() {
-            ErrorKind::Conflict | ErrorKind::NotFound => Ok(Attempt::Overtaken),
+            ErrorKind::Conflict | ErrorKind::NotFound => {
+                let refusal = Some((next.revision.clone(), flag));
+                self.refusals = if self.refusal == refusal { self.refusals + 1 } else { 1 };
+                self.refusal = refusal;
+                // Nobody was first: the store itself will not have it, and asking for ever is of no use.
+                if self.refusals > REFUSALS {
+                    return Err(error.with_key(next.key()));
+                }
+                Ok(Attempt::Overtaken)
+            }
             ErrorKind::Indeterminate => {
                 self.unsure = Some(next.key());
                 Err(error)

@@ -21,6 +21,7 @@ pub use report::{Applied, Refused, Report};
 use self::execute::Execution;
 use self::patience::{Patience, may_pass};
 use self::plan::Plan;
+use self::planned::Planned;
 use crate::backoff::{Backoff, Pace};
 use crate::link::{self, News};
 use crate::timer::Timer;
@@ -161,28 +162,41 @@ impl Scheduler {
                     let longest = if follows { LONGEST_SLEEP } else { self.poll_interval };
                     let now = self.clock.now();
                     let until_next = report.next_due.map(|at| at.saturating_since(now));
-                    if report.errors.iter().any(may_pass) {
-                        backoff.next()
+                    let longest = if report.errors.iter().any(may_pass) {
+                        backoff.next().min(longest)
                     } else {
                         backoff.reset();
-                        until_next.map_or(longest, |next| next.min(longest))
-                    }
+                        longest
+                    };
+                    // Also where one flag fails: the others are on time.
+                    until_next.map_or(longest, |next| next.min(longest))
                 }
                 Err(error) if error.kind() == ErrorKind::Closed => return Err(error),
                 Err(_) => backoff.next(),
             };
-            timer.set(&self.clock, Some(self.clock.now().saturating_add(rest)));
+            let mut wakes_at = self.clock.now().saturating_add(rest);
             loop {
+                timer.set(&self.clock, Some(wakes_at));
                 tokio::select! {
                     () = &mut shutdown => return Ok(()),
                     () = timer.went_off() => break,
                     Some(one) = news.next() => {
-                        let mut wakes = concerns_plans(&one, &mut follows);
+                        let mut changed = Vec::new();
+                        let mut wakes = concerns_plans(one, &mut follows, &mut changed);
                         while let Some(Some(more)) = news.next().now_or_never() {
-                            wakes |= concerns_plans(&more, &mut follows);
+                            wakes |= concerns_plans(more, &mut follows, &mut changed);
                         }
                         if wakes {
                             break;
+                        }
+                        // Most plans were executed long ago: what did not change is not listed again for what did.
+                        let next = tokio::select! {
+                            () = &mut shutdown => return Ok(()),
+                            next = next_of(&self.storage, &changed) => next,
+                        };
+                        match next {
+                            Ok(next) => wakes_at = next.map_or(wakes_at, |next| next.min(wakes_at)),
+                            Err(_) => break,
                         }
                     }
                 }
@@ -191,10 +205,16 @@ impl Scheduler {
     }
 }
 
-/// Whether something may be planned otherwise than before. Keeps track of whether changes are followed.
-fn concerns_plans(news: &News, follows: &mut bool) -> bool {
+/// Whether anything may be planned otherwise than before; of single plans, `changed` is told. Keeps track of whether changes
+/// are followed.
+fn concerns_plans(news: News, follows: &mut bool, changed: &mut Vec<Key>) -> bool {
     match news {
-        News::Changed(key) => matches!(key, Key::ScheduledChange(_) | Key::RolloutPhase(_)),
+        News::Changed(key) => {
+            if matches!(key, Key::ScheduledChange(_) | Key::RolloutPhase(_)) {
+                changed.push(key);
+            }
+            false
+        }
         News::Resync => {
             *follows = true;
             true
@@ -202,4 +222,18 @@ fn concerns_plans(news: &News, follows: &mut bool) -> bool {
         // The sleep was chosen for a store that tells of its changes.
         News::Lost(_) | News::Unwatched => std::mem::take(follows),
     }
+}
+
+/// When the first of these is to be executed, of those that still are.
+async fn next_of(storage: &StorageHandle, keys: &[Key]) -> Result<Option<Timestamp>> {
+    let mut next: Option<Timestamp> = None;
+    for some in keys.chunks(storage.descriptor().limits().batch_ops.max(1)) {
+        for answer in storage.get(some).await? {
+            // One that cannot be read is told of by the next look.
+            let planned = answer.ok().flatten().and_then(Planned::new);
+            let at = planned.map(|planned| planned.scheduled_at());
+            next = next.into_iter().chain(at).min();
+        }
+    }
+    Ok(next)
 }

@@ -22,19 +22,9 @@ pub(super) struct Plan {
 impl Plan {
     /// Of every flag.
     pub(super) async fn read(storage: &StorageHandle, now: Timestamp) -> Result<Self> {
-        Self::list(storage, Query::All, now).await
-    }
-
-    /// What is due of one flag, in order.
-    pub(super) async fn of_flag(storage: &StorageHandle, id: FlagId, now: Timestamp) -> Result<Vec<Planned>> {
-        let mut plan = Self::list(storage, |kind| Query::Owned(kind, id), now).await?;
-        Ok(plan.due.remove(&id).unwrap_or_default())
-    }
-
-    async fn list(storage: &StorageHandle, query: impl Fn(Kind) -> Query, now: Timestamp) -> Result<Self> {
         let mut plan = Self::default();
         for kind in [Kind::ScheduledChange, Kind::RolloutPhase] {
-            let mut items = storage.list(query(kind));
+            let mut items = storage.list(Query::All(kind));
             while let Some(item) = items.next().await {
                 match item {
                     Ok(stored) => plan.add(Planned::new(stored), now),
