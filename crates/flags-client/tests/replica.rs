@@ -463,28 +463,3 @@ async fn a_watch_that_cannot_be_had_again_and_again_does_not_put_off_the_polling
     until("more attempts", || Faulty::count(&storage.watches) > watches + 5).await;
     assert!(is_stale(client.freshness(), StaleCause::Disconnected));
 }
-
-#[tokio::test]
-async fn what_changes_faster_than_it_is_read_still_moves_on() {
-    let storage = Faulty::new();
-    let mut f = text_flag("f", "0");
-    put(&*storage, f.clone()).await;
-    let client = start(&storage).await;
-    let mut held = storage.hold_get();
-    let mut seen = Vec::new();
-    for n in 1..=30 {
-        f.default_value = Some(n.to_string().as_str().into());
-        put(&*storage, f.clone()).await;
-        held.reached().await;
-        // While this read is under way the flag changes again, and the next read is held as well.
-        let next = storage.hold_get();
-        f.default_value = Some(format!("{n} again").as_str().into());
-        put(&*storage, f.clone()).await;
-        held.release();
-        held = next;
-        seen.push(text(&client, "f"));
-    }
-    assert!(seen.iter().any(|text| text != "0"), "{seen:?}");
-    drop(held);
-    until("the last one", || text(&client, "f") == "30 again").await;
-}

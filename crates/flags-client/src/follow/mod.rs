@@ -2,8 +2,7 @@
 //!
 //! One read of the store is under way at a time, so reads are installed in the order in which they began, and
 //! none is ever overtaken by an older one. What is invalidated while a read is under way is not installed from it, but
-//! read again; except that what changes faster than it can be read is installed now and then, since it is newer than
-//! what is there.
+//! read again.
 
 mod fetch;
 mod freshness;
@@ -13,7 +12,7 @@ mod startup;
 mod times;
 mod work;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,8 +54,6 @@ pub(crate) struct Follower {
     link: Link,
     /// Changed since they were read.
     invalidated: HashSet<Key>,
-    /// How many reads in a row a change overtook, of the keys of which one did.
-    overtaken: HashMap<Key, u32>,
     wants_reload: bool,
     resyncs: u64,
     /// Everything was read since the last resync.
@@ -95,7 +92,6 @@ impl Follower {
             starting,
             link: Link::Connecting,
             invalidated: HashSet::new(),
-            overtaken: HashMap::new(),
             wants_reload: false,
             resyncs: 0,
             synced: false,

@@ -14,9 +14,6 @@ use crate::replica::{Found, Listed};
 /// More changes than this are compiled on a thread of their own: the task must not keep others waiting.
 const MANY: usize = 1_000;
 
-/// A key that changes overtake so often in a row is installed all the same.
-const OVERTAKEN_AT_MOST: u32 = 8;
-
 /// What a read of the store came to.
 pub(super) enum Done {
     /// Everything, asked for after so many resyncs.
@@ -43,7 +40,6 @@ impl Follower {
             self.wants_reload = false;
             // What changed before is in what is read now.
             self.invalidated.clear();
-            self.overtaken.clear();
             let (resyncs, overrides) = (self.resyncs, self.shared.on_demand.is_none());
             return Some(async move { Done::Listed(resyncs, fetch::list(storage, overrides).await) }.boxed());
         }
@@ -80,16 +76,9 @@ impl Follower {
         }
     }
 
-    /// Whether a change overtook the read of that key, so that it is not installed. Reads follow each other, so even then it
-    /// is newer than what is there: where every read is overtaken, the last one of some is better than none.
-    fn is_overtaken(&mut self, key: &Key) -> bool {
-        if !self.invalidated.contains(key) {
-            self.overtaken.remove(key);
-            return false;
-        }
-        let times = self.overtaken.entry(key.clone()).or_default();
-        *times += 1;
-        !times.is_multiple_of(OVERTAKEN_AT_MOST)
+    /// Whether a change overtook the read of that key. It is read again then, and never installed from before the change.
+    fn is_overtaken(&self, key: &Key) -> bool {
+        self.invalidated.contains(key)
     }
 
     async fn take_in_all(&mut self, listed: Listed) {
