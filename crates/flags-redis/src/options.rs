@@ -281,7 +281,7 @@ impl RedisBuilder {
         self
     }
 
-    /// How long a whole call may take, connecting and all round trips included; of a listing, and of the
+    /// How long a whole call may take, [`open`](Self::open) too, connecting and all round trips included; of a listing, and of the
     /// scan that comes before deleting a flag under [`Foreign::Scan`], each page. 2 s unless said otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;

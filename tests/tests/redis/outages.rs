@@ -174,6 +174,20 @@ async fn a_commit_whose_answer_is_lost_is_in_doubt_and_a_read_is_repeated() -> R
 }
 
 #[tokio::test]
+async fn opening_ends_at_the_deadline_however_many_steps_it_takes() -> Result<()> {
+    let server = Server::start(&[])?;
+    let proxy = Proxy::to(server.port()).await?;
+    let deadline = Duration::from_secs(4);
+    // Each step is well within the deadline, all of them are not.
+    proxy.delay(deadline / 4);
+    let begun = Instant::now();
+    let error = patient(&proxy.url())?.prefix(unique_prefix()).deadline(deadline).open().await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+    println!("opening failed after {:?}", begun.elapsed());
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_long_scan_is_not_one_call() -> Result<()> {
     let server = Server::start(&[])?;
     let proxy = Proxy::to(server.port()).await?;

@@ -73,6 +73,38 @@ async fn the_documented_user_is_enough_in_a_cluster_and_under_sentinels() -> Res
 }
 
 #[tokio::test]
+async fn sentinels_may_have_a_user_and_a_password_of_their_own() -> Result<()> {
+    let _alone = alone().await;
+    let group = Sentinels::start(0).await?;
+    for sentinel in 0..3 {
+        let mut raw = flags_tests::server::raw(&group.sentinel(sentinel).url()).await?;
+        let mut user = redis::cmd("ACL");
+        // What the documentation asks for.
+        user.arg("SETUSER").arg("watcher").arg("on").arg(">s3cret").arg("-@all").arg("+sentinel");
+        let _: () = user.query_async(&mut raw).await?;
+    }
+    for driver in DRIVERS {
+        let watched = |password| {
+            Ok::<_, flags_core::Error>(
+                patient(&group.url())?
+                    .driver(driver)
+                    .prefix(PREFIX)
+                    .sentinel_credentials(Some("watcher"), password),
+            )
+        };
+        let put = flags_core::storage::Batch::new()
+            .put(crate::common::flag(&format!("{driver:?}")), flags_core::storage::Expect::Any);
+        watched("s3cret")?.open().await?.commit(put).await?;
+        let url = format!("{}?sentinel_user=watcher&sentinel_password=s3cret", group.url());
+        patient(&url)?.driver(driver).prefix(PREFIX).open().await?;
+        let wrong = watched("wr0ng")?.open().await.unwrap_err();
+        assert_eq!(wrong.kind(), ErrorKind::Denied, "{wrong:?}");
+        assert!(!format!("{wrong:?}").contains("wr0ng"));
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn builders_do_what_urls_do() -> Result<()> {
     let _alone = alone().await;
     let (cluster, group) = (Cluster::start(2, 0).await?, Sentinels::start(0).await?);
