@@ -28,7 +28,7 @@ struct Process(Child);
 impl Process {
     fn start(server: &Server, number: usize) -> Result<Self> {
         let driver = if number.is_multiple_of(2) { "redis-rs" } else { "fred" };
-        let mut command = Command::new(env!("CARGO_BIN_EXE_scheduler"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_scheduler_to_kill"));
         command.args([&server.url(), PREFIX, driver]).stdin(Stdio::null());
         Ok(Self(command.spawn()?))
     }

@@ -1,4 +1,4 @@
-//! A scheduler to be killed: `scheduler URL PREFIX redis-rs|fred`.
+//! A scheduler to be killed: `scheduler_to_kill URL PREFIX redis-rs|fred`.
 
 use std::sync::Arc;
 
