@@ -12,6 +12,7 @@ use flags_tests::sentinel::Sentinels;
 use flags_tests::server::{Server, patient};
 
 use crate::common::{DRIVERS, PREFIX, alone, builder, flag, owner};
+use crate::failover::{FATES, Fate};
 use crate::load::Load;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,16 +40,30 @@ async fn a_promoted_replica_has_every_acknowledged_write() -> Result<()> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_synced_before_it_is_acknowledged_survives_the_process() -> Result<()> {
     let _alone = alone().await;
-    for driver in DRIVERS {
+    for (driver, fate) in DRIVERS.into_iter().flat_map(|driver| FATES.map(|fate| (driver, fate))) {
         let mut server = Server::start(&["--appendonly", "yes", "--appendfsync", "always"])?;
         let mut load = Load::start(builder(&server.url(), driver)?.open().await?, 64);
         load.go_on(500).await?;
-        server.stop();
-        server.run()?;
+        match fate {
+            Fate::Dies => {
+                server.stop();
+                server.run()?;
+            }
+            Fate::Freezes => {
+                server.freeze()?;
+                load.fails().await?;
+                server.thaw()?;
+            }
+        }
+        let recovered = load.go_on(1).await?;
         load.go_on(200).await?;
         let failed = load.stop().await?;
         assert_eq!(load.lost(load.store()).await?, 0, "{driver:?}");
-        println!("{driver:?}: {} acknowledged, none lost, {} failed", load.acknowledged(), failed.len());
+        println!(
+            "{fate:?}, {driver:?}: the first write {recovered:?} after it was back, {} acknowledged, none lost, {} failed",
+            load.acknowledged(),
+            failed.len()
+        );
     }
     Ok(())
 }

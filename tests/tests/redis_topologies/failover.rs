@@ -9,12 +9,12 @@ use crate::common::{DRIVERS, alone, builder, owner};
 use crate::load::Load;
 
 #[derive(Debug, Clone, Copy)]
-enum Fate {
+pub(crate) enum Fate {
     Dies,
     Freezes,
 }
 
-const FATES: [Fate; 2] = [Fate::Dies, Fate::Freezes];
+pub(crate) const FATES: [Fate; 2] = [Fate::Dies, Fate::Freezes];
 
 async fn report(load: &mut Load, driver: Driver, what: &str, fate: Fate) -> Result<()> {
     let recovered = load.go_on(1).await?;

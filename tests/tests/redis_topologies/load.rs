@@ -9,7 +9,7 @@ use anyhow::{Context as _, Result, ensure};
 use flags_core::storage::{Batch, Expect};
 use flags_core::{ErrorKind, FlagKey, Json, Key, Record, Storage as _};
 use flags_redis::RedisStorage;
-use flags_tests::wait::BOUND;
+use flags_tests::wait::{BOUND, until};
 use tokio::task::JoinSet;
 
 use crate::common::flag;
@@ -77,6 +77,11 @@ impl Load {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         Ok(begun.elapsed())
+    }
+
+    /// Waits for a write that fails.
+    pub(crate) async fn fails(&self) -> Result<()> {
+        until("a write fails", async || Ok(!self.failed.lock().unwrap().is_empty())).await
     }
 
     /// Stops the tasks; answers the errors that there were.
