@@ -1,6 +1,7 @@
 //! What the tests across crates share: servers to run against, alone and in groups, a proxy that counts, the origin, and a writer to be killed; what a client serves against what its store holds.
 
 pub mod cluster;
+pub mod killed;
 pub mod live;
 pub mod monitor;
 pub mod origin;

@@ -1,14 +1,14 @@
 //! A writer that is killed while it commits leaves the state before or the state after (C2).
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use flags_core::storage::Query;
 use flags_core::{Kind, Record, Storage as _};
 use flags_file::FileStorage;
+use flags_tests::killed;
 use flags_tests::steps::{counter, number, records};
 use futures_util::TryStreamExt as _;
 
@@ -16,34 +16,11 @@ const KILLS: usize = 100;
 /// The longest life of a writer, from its first commit on: as long as a disk takes for some commits.
 const LIFE: Duration = Duration::from_millis(40);
 
-/// A writer, killed when it is dropped.
-struct Walker(Child);
-
-impl Drop for Walker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Lets a writer live for that long, kills it, and returns the last state that it had reached.
 fn live_and_die(path: &Path, life: Duration) -> Result<Option<u64>> {
-    let process = Command::new(env!("CARGO_BIN_EXE_walker"))
-        .arg(format!("file:{}", path.display()))
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut walker = Walker(process);
-    let said = BufReader::new(walker.0.stdout.take().context("no standard output")?);
-    let mut said = said.lines();
-    // It ends by itself when it cannot write, and then says nothing.
-    said.next().context("the writer ended before its first commit")??;
-    // The moment is what is random here; nothing waits for anything.
-    std::thread::sleep(life);
-    walker.0.kill()?;
-    walker.0.wait()?;
-    let reached = said.map_while(Result::ok).filter_map(|line| line.strip_prefix("reached ")?.parse().ok());
-    Ok(reached.max())
+    let mut walker = Command::new(env!("CARGO_BIN_EXE_walker"));
+    walker.arg(format!("file:{}", path.display()));
+    killed::after(walker, life)
 }
 
 /// Everything that is in the file, in order.

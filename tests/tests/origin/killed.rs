@@ -1,12 +1,12 @@
 //! A writer that is killed while it commits leaves the state before or the state after (C2).
 
-use std::io::{BufRead as _, BufReader};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use flags_core::Storage as _;
 use flags_core::storage::{Batch, Expect};
+use flags_tests::killed;
 use flags_tests::server::{Shared, patient, raw, unique_prefix};
 use flags_tests::steps::{counter, number, records};
 
@@ -16,34 +16,11 @@ const KILLS: usize = 100;
 /// The longest life of a writer, from its first commit on.
 const LIFE: Duration = Duration::from_millis(10);
 
-/// A writer, killed when it is dropped.
-struct Walker(Child);
-
-impl Drop for Walker {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
 /// Lets a writer live for that long, kills it, and returns the last state that it had reached.
 fn live_and_die(url: &str, prefix: &str, life: Duration) -> Result<Option<u64>> {
-    let process = Command::new(env!("CARGO_BIN_EXE_walker"))
-        .args([url, prefix])
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
-    let mut walker = Walker(process);
-    let said = BufReader::new(walker.0.stdout.take().context("no standard output")?);
-    let mut said = said.lines();
-    // It ends by itself when it cannot write, and then says nothing.
-    said.next().context("the writer ended before its first commit")??;
-    // The moment is what is random here; nothing waits for anything.
-    std::thread::sleep(life);
-    walker.0.kill()?;
-    walker.0.wait()?;
-    let reached = said.map_while(Result::ok).filter_map(|line| line.strip_prefix("reached ")?.parse().ok());
-    Ok(reached.max())
+    let mut walker = Command::new(env!("CARGO_BIN_EXE_walker"));
+    walker.args([url, prefix]);
+    killed::after(walker, life)
 }
 
 #[tokio::test]
