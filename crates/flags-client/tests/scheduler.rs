@@ -11,7 +11,7 @@ use flags_client::Scheduler;
 use flags_client::scheduler::Report;
 use flags_core::{
     ChangeType, Clock, ErrorKind, Flag, FlagId, FlagStatus, FlagStore, FlagType, Json, Key, ManualClock,
-    RolloutPhase, Rule, ScheduledChange, Storage, Timestamp,
+    Record, RolloutPhase, Rule, ScheduledChange, Storage, Timestamp,
 };
 
 const DUE: Timestamp = Timestamp::UNIX_EPOCH;
@@ -43,6 +43,11 @@ async fn run_due(storage: &Arc<Faulty>) -> Report {
 
 fn store(storage: &Arc<Faulty>) -> FlagStore {
     FlagStore::new(storage.clone())
+}
+
+/// Writes a record as a writer does that keeps no contract.
+fn insert(storage: &Faulty, record: &Record) {
+    storage.inner.insert_raw(&record.key(), &record.encode().expect("JSON")).expect("open");
 }
 
 async fn read(storage: &Arc<Faulty>, name: &str) -> Flag {
@@ -136,13 +141,14 @@ async fn what_cannot_be_applied_is_marked_and_blocks_nothing() {
 }
 
 #[tokio::test]
-async fn what_belongs_to_no_flag_goes_and_what_belongs_to_an_unreadable_one_stays() {
+async fn what_belongs_to_no_flag_is_marked_and_what_belongs_to_an_unreadable_one_stays() {
     let storage = Faulty::new();
     let good = flag("good", false);
     put(&*storage, good.clone()).await;
     let nobodys = ScheduledChange::new(FlagId::new(), ChangeType::Enable, DUE);
-    let orphan = Key::ScheduledChange(nobodys.id);
-    storage.inner.insert_raw(&orphan, &serde_json::to_vec(&nobodys).expect("JSON")).expect("open");
+    let phase = RolloutPhase::new(nobodys.flag_id, 1, 50, DUE);
+    insert(&storage, &nobodys.clone().into());
+    insert(&storage, &phase.clone().into());
     let enable = change(&good, ChangeType::Enable, DUE);
     put(&*storage, enable).await;
     let unreadable = Key::ScheduledChange(flags_core::ScheduledChangeId::new());
@@ -150,7 +156,7 @@ async fn what_belongs_to_no_flag_goes_and_what_belongs_to_an_unreadable_one_stay
     // While a flag cannot be read nobody knows that it is not the owner.
     storage.inner.insert_raw(&Key::Flag(key("bad")), b"{}").expect("open");
     let report = run_due(&storage).await;
-    assert_eq!((report.applied.len(), report.orphans.len()), (1, 0));
+    assert_eq!((report.applied.len(), report.refused.len()), (1, 0));
     let kinds: Vec<_> = report.errors.iter().map(|e| (e.kind(), e.key().map(Key::kind))).collect();
     assert_eq!(kinds.len(), 2, "{report:?}");
     assert!(kinds.iter().all(|(kind, _)| *kind == ErrorKind::Corrupt));
@@ -158,8 +164,14 @@ async fn what_belongs_to_no_flag_goes_and_what_belongs_to_an_unreadable_one_stay
 
     common::delete(&*storage, Key::Flag(key("bad"))).await;
     let report = run_due(&storage).await;
-    assert_eq!(report.orphans, std::slice::from_ref(&orphan));
-    assert_eq!(storage.get(&[orphan]).await.expect("read").remove(0).expect("readable"), None);
+    assert_eq!(report.refused.len(), 2, "{report:?}");
+    assert!(report.refused.iter().all(|refused| refused.flag.is_none()));
+    let done = read_change(&storage, &nobodys).await;
+    assert_eq!((done.executed, done.executed_at), (true, Some(after(1_000))));
+    assert_eq!(done.error.as_deref(), Some("its flag does not exist"));
+    let phases = store(&storage).get_rollout_phases(phase.flag_id).await.expect("read").records;
+    assert!(phases[0].executed && phases[0].error.is_some());
+    assert!(run_due(&storage).await.refused.is_empty(), "it is not tried again");
 }
 
 /// Runs until `over` is told to end; the reports' changes, all together.
@@ -293,17 +305,40 @@ async fn what_not_even_its_mark_fits_blocks_nothing() {
 }
 
 #[tokio::test]
-async fn many_changes_of_no_flag_go_at_once() {
+async fn many_changes_of_no_flag_are_marked_at_once() {
     let storage = Faulty::new();
     let nobody = FlagId::new();
     for _ in 0..50 {
-        let orphan = ScheduledChange::new(nobody, ChangeType::Enable, DUE);
-        let bytes = serde_json::to_vec(&orphan).expect("JSON");
-        storage.inner.insert_raw(&Key::ScheduledChange(orphan.id), &bytes).expect("open");
+        insert(&storage, &ScheduledChange::new(nobody, ChangeType::Enable, DUE).into());
     }
     let report = run_due(&storage).await;
-    assert_eq!(report.orphans.len(), 50);
+    assert_eq!(report.refused.len(), 50);
     assert!(Faulty::count(&storage.lists) <= 4, "every flag is looked at once, not once a change");
+}
+
+#[tokio::test]
+async fn more_of_no_flag_than_a_commit_holds_is_marked_in_portions() {
+    let storage = Faulty::new();
+    let limits = storage.descriptor().limits().clone();
+    let (nobody, size) = (FlagId::new(), limits.value_bytes - 1_000);
+    let count = limits.batch_bytes / size + 1;
+    let mut largest = ScheduledChange::new(nobody, ChangeType::UpdateValue, DUE);
+    for n in 0..=count {
+        let mut one = ScheduledChange::new(nobody, ChangeType::UpdateValue, DUE);
+        // The last is so large that the mark itself is past a limit.
+        let length = if n == count {
+            limits.value_bytes - serde_json::to_vec(&one).expect("JSON").len()
+        } else {
+            size
+        };
+        one.new_value = Some("1".repeat(length).parse().expect("JSON"));
+        insert(&storage, &one.clone().into());
+        largest = one;
+    }
+    let report = run_due(&storage).await;
+    assert_eq!((report.refused.len(), report.errors.len()), (count, 1));
+    assert_eq!(report.errors[0].key(), Some(&Key::ScheduledChange(largest.id)));
+    assert!(!read_change(&storage, &largest).await.executed);
 }
 
 #[tokio::test]

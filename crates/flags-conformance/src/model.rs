@@ -53,6 +53,13 @@ impl Model {
         self.holder(&Alias::FlagId(id)).is_some()
     }
 
+    /// Writes the record as a foreign writer does, past every condition. The number of its revision.
+    pub(crate) fn plant(&mut self, record: Record) -> u64 {
+        self.written += 1;
+        self.records.insert(record.key(), (record, self.written));
+        self.written
+    }
+
     /// Applies the batch, or says why it should be refused.
     pub(crate) fn commit(&mut self, batch: &[ModelOp]) -> Result<(), Refusal> {
         let mut after = self.clone();
@@ -70,8 +77,7 @@ impl Model {
             if let Op::Put(record, _) = op
                 && !record.is_expired(at(0))
             {
-                after.written += 1;
-                after.records.insert(record.key(), (record.clone(), after.written));
+                after.plant(record.clone());
             }
         }
         for op in batch {
@@ -99,8 +105,14 @@ impl Model {
             _ => {}
         }
         let Op::Put(record, _) = op else { return Ok(()) };
-        if record.owner().is_some_and(|owner| !after.flag_exists(owner)) {
-            return refuse(ErrorKind::NotFound);
+        if let Some(owner) = record.owner()
+            && !after.flag_exists(owner)
+        {
+            let required = revision.is_some() || *op.expect() == Expect::Present;
+            let orphan = !self.flag_exists(owner) && self.record(&key).and_then(Record::owner) == Some(owner);
+            if !required || !orphan {
+                return refuse(ErrorKind::NotFound);
+            }
         }
         if let (Some(Record::Flag(before)), Record::Flag(flag)) = (self.record(&key), record)
             && before.id != flag.id

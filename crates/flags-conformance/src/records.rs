@@ -172,6 +172,18 @@ pub(crate) fn edited(record: &Record, n: u32) -> Record {
     }
 }
 
+/// The record under the same key, owned by another flag; `None` where the key itself names the flag.
+pub(crate) fn given_to(record: &Record, owner: FlagId) -> Option<Record> {
+    let mut given = record.clone();
+    match &mut given {
+        Record::ScheduledChange(record) => Arc::make_mut(record).flag_id = owner,
+        Record::TimeSchedule(record) => Arc::make_mut(record).flag_id = owner,
+        Record::RolloutPhase(record) => Arc::make_mut(record).flag_id = owner,
+        _ => return None,
+    }
+    Some(given)
+}
+
 pub(crate) fn keys(records: &[Record]) -> Vec<Key> {
     records.iter().map(Record::key).collect()
 }

@@ -123,14 +123,18 @@ impl Judge<'_> {
     fn op(&mut self, op: &Prepared) -> Result<()> {
         op.expect.judge(&op.key, revision(self.current, &op.key, self.now).as_ref())?;
         match &op.action {
-            Action::Put { record, .. } => self.put(&op.key, record),
+            Action::Put { record, .. } => self.put(op, record),
             Action::Delete => self.cascade(&op.key),
             _ => Ok(()),
         }
     }
 
-    fn put(&self, key: &Key, record: &Record) -> Result<()> {
-        if record.owner().is_some_and(|owner| self.next.key_of(&Alias::FlagId(owner)).is_none()) {
+    fn put(&self, op: &Prepared, record: &Record) -> Result<()> {
+        let key = &op.key;
+        if let Some(owner) = record.owner()
+            && self.next.key_of(&Alias::FlagId(owner)).is_none()
+            && !self.rewrites_orphan(op, owner)
+        {
             return Err(Error::owner_not_found(key.clone()));
         }
         let former = flag_id(self.current, key);
@@ -138,6 +142,13 @@ impl Judge<'_> {
         // Whoever holds an alias keeps it: a put that could not take its own has lost it to another.
         let lost = record.alias().is_some_and(|alias| self.next.key_of(&alias) != Some(key));
         if rebound || lost { Err(Error::alias_conflict(key.clone())) } else { Ok(()) }
+    }
+
+    /// Whether the record is one of that owner and was so before, when the owner was not there either.
+    fn rewrites_orphan(&self, op: &Prepared, owner: FlagId) -> bool {
+        op.expect.requires_record()
+            && self.current.key_of(&Alias::FlagId(owner)).is_none()
+            && self.current.get(&op.key, self.now).and_then(Entry::owner) == Some(owner)
     }
 
     fn cascade(&mut self, key: &Key) -> Result<()> {

@@ -20,7 +20,7 @@ fn tell(ran: &feature_flags::Result<Report>) {
                 println!("{}: {} applied", applied.flag, applied.key);
             }
             for refused in &report.refused {
-                println!("{}: {} refused: {}", refused.flag, refused.key, refused.reason);
+                println!("{} refused: {}", refused.key, refused.reason);
             }
             report.errors.iter().for_each(|error| eprintln!("{error}"));
         }

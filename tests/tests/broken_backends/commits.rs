@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use flags_core::storage::{Batch, Effect, Expect, Op, Query, Storage, Stored};
-use flags_core::{Error, ErrorKind, Key, Kind, Record, Result};
+use flags_core::{Alias, Error, ErrorKind, Key, Kind, Record, Result};
 use flags_memory::MemoryStorage;
 use futures_util::StreamExt;
 
@@ -181,6 +181,37 @@ pub(crate) struct Orphans;
 impl Fault for Orphans {
     async fn commit(&self, sound: &MemoryStorage, batch: Batch) -> Result<Vec<Effect>> {
         unless(sound, batch, |error| error.field() == Some("flag_id")).await
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct HandedOnToNoFlag;
+
+#[async_trait]
+impl Fault for HandedOnToNoFlag {
+    async fn commit(&self, sound: &MemoryStorage, batch: Batch) -> Result<Vec<Effect>> {
+        let required = batch.ops().iter().all(|op| op.expect().requires_record());
+        unless(sound, batch, if required { |error| error.field() == Some("flag_id") } else { |_| false })
+            .await
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct UntouchableOrphans;
+
+#[async_trait]
+impl Fault for UntouchableOrphans {
+    async fn commit(&self, sound: &MemoryStorage, batch: Batch) -> Result<Vec<Effect>> {
+        for op in batch.ops() {
+            let (Op::Put(record, _), key) = (op, op.key()) else { continue };
+            let Some(owner) = record.owner() else { continue };
+            let flags: Vec<_> = sound.list(Query::Alias(Alias::FlagId(owner))).collect().await;
+            let stored = sound.get(std::slice::from_ref(&key)).await?.pop();
+            if flags.is_empty() && matches!(stored, Some(Ok(Some(_)))) {
+                return Err(Error::owner_not_found(key));
+            }
+        }
+        sound.commit(batch).await
     }
 }
 

@@ -34,6 +34,8 @@ fn table() -> Vec<Trial> {
         row("a corrupt record fails the whole get", C5, || reads::CorruptFailsAll),
         row("deleting a flag leaves what it owns", C6, || commits::NoCascade),
         row("the owner is not looked for", C6, || commits::Orphans),
+        row("what is stored may be handed on to no flag", C6, || commits::HandedOnToNoFlag),
+        row("what a deleted flag left behind cannot be written again", C6, || commits::UntouchableOrphans),
         row("an alias may be taken twice", C7, || commits::SharedAliases),
         row("nothing ever expires", C8, || surroundings::NoExpiry),
         row("expiry counts whole seconds", C8, || surroundings::WholeSeconds),

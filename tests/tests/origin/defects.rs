@@ -3,16 +3,18 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use flags_client::Scheduler;
 use flags_core::storage::Query;
 use flags_core::{
-    EntityType, ErrorKind, Flag, FlagStore, Key, Kind, Override, Record, Storage as _, TimeSchedule,
+    ChangeType, EntityType, ErrorKind, Flag, FlagStore, Key, Kind, Override, Record, RolloutPhase,
+    ScheduledChange, Storage as _, TimeSchedule, Timestamp,
 };
 use flags_tests::origin::Origin;
 use flags_tests::proxy::Proxy;
 use flags_tests::server::{Server, patient, raw, unique_prefix};
 use serde_json::{Value, json};
 
-use crate::common::{Pair, USERS, family, flag, flag_key, head, names, raised, schedule, snapshot, user};
+use crate::common::{Pair, USERS, at, family, flag, flag_key, head, names, raised, schedule, snapshot, user};
 
 /// The value of a flag, as an argument for the origin.
 fn text(flag: &Flag) -> Result<[Value; 1]> {
@@ -75,6 +77,34 @@ async fn orphans_after_a_delete() -> Result<()> {
     // We add none: an owner that is gone is not found.
     let orphan = p.ours.create_override(user(head(&theirs).id, "new")).await;
     assert_eq!(orphan.unwrap_err().kind(), ErrorKind::NotFound);
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_due_of_a_flag_that_is_gone() -> Result<()> {
+    let mut p = Pair::new().await?;
+    let theirs: Flag = p.theirs.write("create_flag", &flag("theirs"))?;
+    let kept = p.ours.create_flag(flag("kept")).await?.into_value();
+    let due = at("2026-03-01T09:00:00Z");
+    let enable = |flag: &Flag| ScheduledChange::new(flag.id, ChangeType::Enable, due);
+    let change: ScheduledChange = p.theirs.write("create_scheduled_change", &enable(&theirs))?;
+    p.we_create(&RolloutPhase::new(theirs.id, 1, 50, due).into()).await?;
+    p.we_create(&enable(&kept).into()).await?;
+    assert!(p.theirs.ask("delete_flag", &[json!("theirs")])?);
+    let pending = [json!(theirs.id), json!(true)];
+    assert_eq!(p.theirs.all::<ScheduledChange>("get_scheduled_changes", &pending)?.len(), 1);
+
+    // Its own processor would meet them in every round. Ours says once what is wrong, and goes on with the others.
+    let storage = p.storage.clone();
+    let report = Scheduler::builder(storage).build().run_due(Timestamp::now()).await?;
+    assert_eq!((report.refused.len(), report.applied.len()), (2, 1), "{report:?}");
+    assert!(p.theirs.all::<ScheduledChange>("get_scheduled_changes", &pending)?.is_empty());
+    let all = p.theirs.all::<ScheduledChange>("get_scheduled_changes", &[json!(theirs.id), json!(false)])?;
+    assert!(all[0].executed && all[0].executed_at.is_some(), "{all:?}");
+    let done = p.ours.get_scheduled_change(change.id).await?.context("there")?;
+    assert_eq!(done.error.as_deref(), Some("its flag does not exist"));
+    let phases = p.theirs.all::<RolloutPhase>("get_rollout_phases", &[json!(theirs.id)])?;
+    assert!(phases[0].executed && phases[0].executed_at.is_some(), "{phases:?}");
     Ok(())
 }
 

@@ -107,6 +107,9 @@ async fn overrides_cost_the_same_however_many() -> Result<()> {
         assert_eq!(c.proxy.take(), 1, "commit of {n}");
         let cold = c.cold().await?;
         cold.commit((0..n).map(|i| Op::Put(over(i).into(), Expect::Present)).collect()).await?;
+        assert_eq!(c.proxy.take(), 1, "writing {n} again, by a handle that does not know the flag");
+        let any: Batch = (0..n).map(|i| Op::Put(over(i).into(), Expect::Any)).collect();
+        c.cold().await?.commit(any).await?;
         assert_eq!(c.proxy.take(), 2, "commit of {n} by a handle that does not know the flag");
         let keys: Vec<Key> = (0..n).map(|i| Record::from(over(i)).key()).collect();
         assert!(c.store.get(&keys).await?.into_iter().all(|found| matches!(found, Ok(Some(_)))));

@@ -85,9 +85,9 @@ pending, and executing it again executes nothing twice. `--at` is also what is
 noted as the time of execution.
 
 With --json each line is an object: {\"outcome\", \"key\", \"flag\", \"reason\",
-\"record\"}. The outcome is applied; refused, with the reason; deleted, of what
-belonged to no flag; or settled, of what this run or another one has executed
-without an answer of the store.
+\"record\"}. The outcome is applied; refused, with the reason, and with flag null
+where there is none any more; or settled, of what this run or another one has
+executed without an answer of the store.
 
 Examples:
   flags schedule run-due

@@ -100,10 +100,9 @@ impl From<&Report> for Ran {
             flag: refused.flag.clone(),
             reason: refused.reason.clone(),
         });
-        let deleted = report.orphans.iter().cloned().map(Outcome::Deleted);
         let settled = report.settled.iter().cloned().map(Outcome::Settled);
         Self {
-            outcomes: applied.chain(refused).chain(deleted).chain(settled).collect(),
+            outcomes: applied.chain(refused).chain(settled).collect(),
             failures: report.errors.iter().map(Failure::from).collect(),
         }
     }

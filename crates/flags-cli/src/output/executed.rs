@@ -13,9 +13,7 @@ pub(crate) enum Outcome {
     /// It was applied to its flag.
     Applied { key: Key, flag: FlagKey },
     /// It could not be.
-    Refused { key: Key, flag: FlagKey, reason: String },
-    /// It belonged to no flag.
-    Deleted(Key),
+    Refused { key: Key, flag: Option<FlagKey>, reason: String },
     /// It was executed, and nobody knows by whom: the store did not answer.
     Settled(Key),
 }
@@ -34,7 +32,7 @@ impl Outcome {
     pub(crate) fn key(&self) -> &Key {
         match self {
             Self::Applied { key, .. } | Self::Refused { key, .. } => key,
-            Self::Deleted(key) | Self::Settled(key) => key,
+            Self::Settled(key) => key,
         }
     }
 
@@ -42,8 +40,7 @@ impl Outcome {
     pub(super) fn object(&self, record: Option<Box<RawValue>>) -> Executed<'_> {
         let (outcome, flag, reason) = match self {
             Self::Applied { flag, .. } => ("applied", Some(flag), None),
-            Self::Refused { flag, reason, .. } => ("refused", Some(flag), Some(reason.as_str())),
-            Self::Deleted(_) => ("deleted", None, None),
+            Self::Refused { flag, reason, .. } => ("refused", flag.as_ref(), Some(reason.as_str())),
             Self::Settled(_) => ("settled", None, None),
         };
         Executed { outcome, key: self.key().to_string(), flag: flag.map(FlagKey::as_str), reason, record }
@@ -55,9 +52,10 @@ impl Outcome {
         let text = match self {
             Self::Applied { flag, .. } => format!("{}: {what}", clean(flag.as_str())),
             Self::Refused { flag, reason, .. } => {
-                format!("{}: {what} refused: {}", clean(flag.as_str()), clean(reason))
+                let flag =
+                    flag.as_ref().map_or_else(String::new, |flag| format!("{}: ", clean(flag.as_str())));
+                format!("{flag}{what} refused: {}", clean(reason))
             }
-            Self::Deleted(_) => "deleted, its flag does not exist".to_owned(),
             Self::Settled(_) => format!("{what}, by this scheduler or another one"),
         };
         format!("{} {text} ({})\n", second(SystemClock.now()), clean(&self.key().to_string()))

@@ -87,6 +87,30 @@ async fn they_are_listed_and_deleted() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test]
+async fn they_are_marked_where_they_are_due() -> Result<()> {
+    let cli = Cli::redis()?;
+    plant(&cli).await?;
+    let change = format!(
+        r#"{{"id": "{ID}", "executed": false, "executed_at": null, "description": "a member that we do not know"}}"#
+    );
+    let edited = cli.quiet(&["schedule", "update", "-f", "-"], &change)?;
+    ensure!(edited.code == Some(0), "an orphan can be edited where it is: {edited:?}");
+    let ran = cli.quiet(&["schedule", "run-due", "--json"], "")?;
+    ensure!(ran.code == Some(1), "{ran:?}");
+    let line: Value = serde_json::from_str(&ran.stdout)?;
+    ensure!(line["outcome"] == "refused" && line["flag"].is_null(), "{line}");
+    ensure!(
+        line["reason"] == "its flag does not exist" && line["record"]["error"] == line["reason"],
+        "{line}"
+    );
+    ensure!(line["record"]["executed"] == true, "{line}");
+    ensure!(line["record"]["description"] == "a member that we do not know", "{line}");
+    let again = cli.quiet(&["schedule", "run-due"], "")?;
+    ensure!(again.code == Some(0) && again.stdout.is_empty(), "{again:?}");
+    Ok(())
+}
+
 #[test]
 fn what_may_belong_to_a_flag_that_cannot_be_read_is_no_orphan() -> Result<()> {
     let dir = tempfile::tempdir()?;

@@ -18,6 +18,8 @@ const PARTING: Duration = Duration::from_millis(5);
 
 /// How many of those that come next are read again after somebody else was there.
 const READ_AGAIN: usize = 64;
+/// Why what belongs to no flag is refused.
+const NO_FLAG: &str = "its flag does not exist";
 /// How often a commit is refused although nothing that it depends on changed, before that is taken for an answer.
 const REFUSALS: u32 = 5;
 
@@ -136,7 +138,7 @@ impl<'a> Execution<'a> {
             Some(known) => known,
             None => match look_up(&self.scheduler.storage, self.id).await? {
                 Lookup::Found(flag, revision) => (flag, revision),
-                Lookup::Gone => return self.drop_orphans().await,
+                Lookup::Gone => return self.refuse_orphans().await,
                 Lookup::Unknown(error) => return Err(error),
             },
         };
@@ -187,38 +189,53 @@ impl<'a> Execution<'a> {
             .put(next.executed(self.now, Some(reason.clone())), Expect::Revision(next.revision.clone()));
         match self.scheduler.storage.commit(batch).await {
             Ok(_) => {
-                self.report.refused.push(Refused { key: next.key(), flag: flag.key.clone(), reason });
+                self.report.refused.push(Refused { key: next.key(), flag: Some(flag.key.clone()), reason });
                 self.due.pop_front();
                 self.flag = Some((flag, revision));
                 Ok(Attempt::Done)
             }
-            // Not even the mark fits: it stays as it is, and the others go on.
+            // Not even the mark fits.
             Err(error) if error.kind() == ErrorKind::Invalid => {
-                self.report.errors.push(error.with_key(next.key()));
-                self.due.pop_front();
                 self.flag = Some((flag, revision));
-                Ok(Attempt::Done)
+                Ok(self.leave(next, error))
             }
             Err(error) => self.failed(next, Some(revision), error),
         }
     }
 
-    /// Marking it is no way out: a record cannot be written without its owner (C6).
-    /// All at once: that the flag is nowhere takes a look at every flag.
-    async fn drop_orphans(&mut self) -> Result<Attempt> {
-        let most = self.scheduler.storage.descriptor().limits().batch_ops.max(1);
+    /// As many as one commit holds: that the flag is nowhere takes a look at every flag.
+    async fn refuse_orphans(&mut self) -> Result<Attempt> {
         let Some(next) = self.due.front().cloned() else { return Ok(Attempt::Finished) };
-        let orphans: Vec<Planned> = self.due.iter().take(most).cloned().collect();
-        let delete =
-            |batch: Batch, one: &Planned| batch.delete(one.key(), Expect::Revision(one.revision.clone()));
-        match self.scheduler.storage.commit(orphans.iter().fold(Batch::new(), delete)).await {
+        let limits = self.scheduler.storage.descriptor().limits();
+        let mut count = self.due.len().min(limits.batch_ops);
+        let batch = loop {
+            let batch = self.due.iter().take(count).fold(Batch::new(), |batch, orphan| {
+                let mark = orphan.executed(self.now, Some(NO_FLAG.to_owned()));
+                batch.put(mark, Expect::Revision(orphan.revision.clone()))
+            });
+            match batch.clone().prepare(limits) {
+                Ok(_) => break batch,
+                Err(_) if count > 1 => count /= 2,
+                // Not even the mark fits.
+                Err(error) => return Ok(self.leave(&next, error)),
+            }
+        };
+        match self.scheduler.storage.commit(batch).await {
             Ok(_) => {
-                self.report.orphans.extend(orphans.iter().map(Planned::key));
-                self.due.drain(..orphans.len());
+                let refused =
+                    |orphan: Planned| Refused { key: orphan.key(), flag: None, reason: NO_FLAG.to_owned() };
+                self.report.refused.extend(self.due.drain(..count).map(refused));
                 Ok(Attempt::Done)
             }
             Err(error) => self.failed(&next, None, error),
         }
+    }
+
+    /// It stays as it is, and the others go on.
+    fn leave(&mut self, next: &Planned, error: Error) -> Attempt {
+        self.report.errors.push(error.with_key(next.key()));
+        self.due.pop_front();
+        Attempt::Done
     }
 
     /// `flag` is the revision that it was judged by.

@@ -44,8 +44,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 /// | `update_rollout` | the percentage of every rule becomes the new one |
 /// | rollout phase | the percentage of every rule becomes the phase's |
 ///
-/// What cannot be applied (no new value, or one that does not fit the flag) is marked as executed, with why in its member `error`. What belongs
-/// to no flag any more is deleted. Neither blocks what comes after it.
+/// What cannot be applied (no new value, one that does not fit the flag, or no flag any more) is marked as executed, with why in its member
+/// `error`. It blocks nothing that comes after it.
 ///
 /// # Examples
 ///

@@ -61,7 +61,7 @@ pub(super) async fn look_up(storage: &StorageHandle, id: FlagId) -> Result<Looku
     if let Some(found) = search(storage, Query::Alias(Alias::FlagId(id)), id).await? {
         return Ok(found);
     }
-    // What is deleted for want of a flag is gone for good: be sure that none has the id, by every flag's own word.
+    // What is refused for want of a flag is not tried again: be sure that none has the id, by every flag's own word.
     Ok(search(storage, Query::All(Kind::Flag), id).await?.unwrap_or(Lookup::Gone))
 }
 

@@ -8,11 +8,9 @@ use flags_core::{Error, FlagKey, Key, Timestamp};
 pub struct Report {
     /// Applied by this run, of each flag in the order in which it happened.
     pub applied: Vec<Applied>,
-    /// What could not be applied: marked as executed, with why in its member `error`, so that it blocks nothing and is
-    /// not tried for ever.
+    /// What could not be applied, also for want of a flag: marked as executed, with why in its member `error`, so that it blocks
+    /// nothing and is not tried for ever.
     pub refused: Vec<Refused>,
-    /// What belonged to a flag that does not exist: deleted, as it should have been with its flag.
-    pub orphans: Vec<Key>,
     /// Executed, by this run or another scheduler: the store did not answer when this run tried.
     pub settled: Vec<Key>,
     /// Records that could not be read, and flags of which the store would not say anything. What is due there is
@@ -32,14 +30,14 @@ pub struct Applied {
     pub flag: FlagKey,
 }
 
-/// A change or phase that could not be applied to its flag.
+/// A change or phase that could not be applied.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
     /// The change or phase.
     pub key: Key,
-    /// Its flag.
-    pub flag: FlagKey,
+    /// Its flag; `None` where there is none (any more).
+    pub flag: Option<FlagKey>,
     /// Why.
     pub reason: String,
 }
@@ -50,7 +48,6 @@ impl Report {
     pub fn is_empty(&self) -> bool {
         self.applied.is_empty()
             && self.refused.is_empty()
-            && self.orphans.is_empty()
             && self.settled.is_empty()
             && self.errors.is_empty()
     }
@@ -59,7 +56,6 @@ impl Report {
     pub(super) fn add(&mut self, other: Self) {
         self.applied.extend(other.applied);
         self.refused.extend(other.refused);
-        self.orphans.extend(other.orphans);
         self.settled.extend(other.settled);
         self.errors.extend(other.errors);
     }

@@ -9,7 +9,7 @@ use crate::case::cases;
 use crate::context::Context;
 use crate::model::{Model, ModelOp};
 use crate::records::{at, edited, flag, override_of, owned, segment, segment_name};
-use crate::stop::{Checked, ensure, equal};
+use crate::stop::{Checked, ensure, equal, unexpected};
 
 cases! { C3:
     c03_random_batches_agree_with_a_plain_model,
@@ -17,6 +17,9 @@ cases! { C3:
 }
 
 const BATCHES: usize = 400;
+
+/// How often a foreign writer writes something that a flag owns, whether there is the flag or not.
+const PLANTED_EVERY: usize = 10;
 
 /// The model's numbers, with the record and the store's revision that each stands for.
 type Revisions = BTreeMap<u64, (Key, Revision)>;
@@ -37,6 +40,9 @@ async fn agree(ctx: &Context, most: usize) -> Checked {
     let mut model = Model::default();
     let mut revisions = Revisions::new();
     for round in 0..BATCHES {
+        if round % PLANTED_EVERY == 0 {
+            plant(ctx, &mut random, round, &universe, &mut model, &mut revisions).await?;
+        }
         let batch = random_batch(&mut random, round, &universe, &model, &revisions, most);
         let what = format!("batch {round} of seed {seed}, {batch:?}");
         let ops = batch.iter().map(|op| with_revision(op, &revisions));
@@ -69,6 +75,27 @@ async fn agree(ctx: &Context, most: usize) -> Checked {
         if round % 20 == 0 || round + 1 == BATCHES {
             compare(ctx, &what, &model).await?;
         }
+    }
+    Ok(())
+}
+
+/// Writes a record as a foreign writer does, where the harness has one.
+async fn plant(
+    ctx: &Context,
+    random: &mut fastrand::Rng,
+    round: usize,
+    universe: &[Record],
+    model: &mut Model,
+    revisions: &mut Revisions,
+) -> Checked {
+    let owned = universe.iter().filter(|record| record.owner().is_some() && !record.is_expired(at(0)));
+    let Some(record) = random.choice(owned.collect::<Vec<_>>()) else { return Ok(()) };
+    // No batch writes the same value.
+    let record = edited(record, u32::MAX - u32::try_from(round).unwrap_or_default());
+    let bytes = record.encode().map_err(|error| unexpected("encoding a record", &error))?;
+    if ctx.plants(&record.key(), &bytes).await? {
+        let stored = ctx.store.holds("after a foreign write", &record).await?;
+        revisions.insert(model.plant(record.clone()), (record.key(), stored.revision));
     }
     Ok(())
 }

@@ -5,13 +5,15 @@ use flags_core::{ErrorKind, FlagId, Kind, Record};
 
 use crate::case::cases;
 use crate::context::Context;
-use crate::records::{edited, flag, keys, one_of_each, one_of_each_owned, override_of};
+use crate::records::{edited, flag, given_to, keys, one_of_each, one_of_each_owned, override_of, owned};
 use crate::stop::{Checked, equal};
 
 cases! { C6:
     c06_an_owned_record_without_its_flag_is_refused,
     c06_a_flag_and_what_it_owns_are_created_by_one_batch_in_any_order,
     c06_an_owned_record_may_not_outlive_its_flag_in_one_batch,
+    c06_an_orphan_can_be_written_again_where_it_is,
+    c06_an_orphan_is_neither_made_nor_handed_on,
     c06_a_cascade_takes_every_kind,
     c06_a_cascade_spares_what_others_own,
     c06_a_cascade_takes_what_a_foreign_writer_stored,
@@ -72,7 +74,59 @@ async fn c06_an_owned_record_may_not_outlive_its_flag_in_one_batch(ctx: &Context
             ctx.store.refused(&what, after, ErrorKind::NotFound, &record.key()).await?;
             let before = Batch::new().put(edited(record, 1), Expect::Any).delete(flag.key(), Expect::Present);
             ctx.store.refused(&what, before, ErrorKind::NotFound, &record.key()).await?;
+            if stored {
+                let required = delete().put(edited(record, 1), Expect::Present);
+                ctx.store.refused(&what, required, ErrorKind::NotFound, &record.key()).await?;
+            }
         }
+    }
+    Ok(())
+}
+
+async fn c06_an_orphan_can_be_written_again_where_it_is(ctx: &Context) -> Checked {
+    let nobody = FlagId::new();
+    for record in one_of_each_owned(nobody)? {
+        // As a writer leaves it that deletes a flag alone.
+        ctx.plant_record(&record).await?;
+        let what = format!("writing a {} of no flag again", record.kind());
+        let revision = ctx.store.put(&edited(&record, 1), Expect::Present).await?;
+        ctx.store.holds(&what, &edited(&record, 1)).await?;
+        ctx.store.put(&edited(&record, 2), Expect::Revision(revision.clone())).await?;
+        ctx.store.holds(&what, &edited(&record, 2)).await?;
+        // Conditions hold as they always do.
+        let stale = Batch::new().put(edited(&record, 3), Expect::Revision(revision));
+        ctx.store.refused(&what, stale, ErrorKind::Conflict, &record.key()).await?;
+        let anew = Batch::new().put(edited(&record, 3), Expect::Absent);
+        ctx.store.refused(&what, anew, ErrorKind::AlreadyExists, &record.key()).await?;
+        ctx.store.lists(&what, Query::Owned(record.kind(), nobody), [record.key()]).await?;
+        ctx.store.holds(&what, &edited(&record, 2)).await?;
+    }
+    Ok(())
+}
+
+async fn c06_an_orphan_is_neither_made_nor_handed_on(ctx: &Context) -> Checked {
+    let (flag, nobody) = (flag("f")?, FlagId::new());
+    ctx.store.put(&flag.clone().into(), Expect::Absent).await?;
+    for kind in Kind::OWNED {
+        let (orphan, child) = (owned(kind, nobody)?, owned(kind, flag.id)?);
+        ctx.plant_record(&orphan).await?;
+        let what = format!("putting a {kind} of no flag that is there already, with Any");
+        let any = Batch::new().put(edited(&orphan, 1), Expect::Any);
+        ctx.store.refused(&what, any, ErrorKind::NotFound, &orphan.key()).await?;
+        ctx.store.put(&child, Expect::Absent).await?;
+        for record in [&orphan, &child] {
+            // The flag of an override is part of its key.
+            let Some(handed_on) = given_to(record, FlagId::new()) else { continue };
+            let what = format!("handing {} on to no flag", record.key());
+            let batch = Batch::new().put(handed_on, Expect::Present);
+            ctx.store.refused(&what, batch, ErrorKind::NotFound, &record.key()).await?;
+        }
+        let Some(adopted) = given_to(&orphan, flag.id) else { continue };
+        let what = format!("giving a {kind} of no flag to one");
+        ctx.store.put(&adopted, Expect::Present).await?;
+        ctx.store.holds(&what, &adopted).await?;
+        ctx.store.lists(&what, Query::Owned(kind, nobody), []).await?;
+        ctx.store.lists(&what, Query::Owned(kind, flag.id), [child.key(), adopted.key()]).await?;
     }
     Ok(())
 }

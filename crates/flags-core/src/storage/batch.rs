@@ -34,6 +34,12 @@ impl Expect {
         revision.map_or(Self::Any, |revision| Self::Revision(revision.clone()))
     }
 
+    /// Whether it can only hold of a record that exists. A put on such a condition makes no new record, and so no orphan (C6).
+    #[must_use]
+    pub fn requires_record(&self) -> bool {
+        matches!(self, Self::Present | Self::Revision(_))
+    }
+
     /// Judges the condition against `current`, the revision that the record has now: the whole of C3 for one operation.
     ///
     /// # Errors

@@ -66,7 +66,9 @@ pub type StorageHandle = Arc<dyn Storage>;
 ///
 /// **C6 — Ownership.** A record whose [owner](crate::Record::owner) does not exist once the batch is applied is
 /// refused with `NotFound`, naming the record ([`Error::owner_not_found`](crate::Error::owner_not_found)); so a flag and what it owns
-/// can be created by one batch, in any order. Deleting a flag deletes what it owns in the same
+/// can be created by one batch, in any order. No put makes an orphan, but one that is there already, left by a writer of another library, can
+/// be written again where it is: by a put that [requires it](Expect::requires_record) and leaves its owner as it was, so that what is
+/// wrong with it can be recorded (a corrupt one's owner is unknown: it may be refused). Deleting a flag deletes what it owns in the same
 /// commit (of two flags that a writer of another library left with one id, the one that has the alias owns it), up to [`Limits::owned_per_delete`], what has expired not counted; beyond it the commit is
 /// `Invalid`, [naming that limit](crate::Error::limit) and the flag, and the typed API deletes the owned first. It goes
 /// with the flag that is deleted, also where the batch gives that flag's id to another; what the batch itself puts stays.

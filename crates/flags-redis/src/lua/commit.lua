@@ -119,12 +119,15 @@ end
 
 -- What the batch leaves behind of the records it names: false where deleted, else the alias.
 local fate = {flag = {}, segment = {}}
-local ids = {}
+-- The ids of the flags that it puts, and those that it takes from flags.
+local ids, taken = {}, {}
 for _, op in ipairs(ops) do
   if op.action == 'delete' and fate[op.kind] then fate[op.kind][op.member] = false end
-  if op.action == 'put' and op.alias then
-    fate[op.kind][op.member] = op.alias.name
-    if op.kind == 'flag' then ids[op.alias.name] = true end
+  if op.action == 'put' and op.alias then fate[op.kind][op.member] = op.alias.name end
+  if op.kind == 'flag' and op.action ~= 'check' then
+    if op.action == 'put' then ids[op.alias.name] = true end
+    op.same = op.action == 'put' and leads_with_id(op.key, op.alias.name)
+    if not op.same then taken[body(op.key, 'id') or ''] = true end
   end
 end
 
@@ -140,17 +143,24 @@ local function judge_condition(index, op)
   end
 end
 
+-- Whether the record was that flag's before, and the batch does not take the flag away. Then nobody has to look whether there
+-- is such a flag: where there is none, the record is an orphan already, and may be written again.
+local function stays(op)
+  return (op.expect == 'present' or op.expect == 'revision')
+    and not taken[op.owner.id] and body(op.key, 'flag_id') == op.owner.id
+end
+
 local function judge_owner(index, op)
   local owner = op.owner
-  if ids[owner.id] then return end
+  if ids[owner.id] or stays(op) then return end
   if owner.missing then return 'owner' end
   if not owner.key then
     need('owner', index, redis.call('HGET', KEYS[owner.hash], owner.id) or '')
-  elseif fate.flag[owner.member] ~= nil then
-    -- Deleted by the batch, or about to bear another id.
-    return 'owner'
   elseif body(owner.key, 'id') ~= owner.id then
     need('owner', index, '')
+  elseif fate.flag[owner.member] ~= nil then
+    -- Deleted by the batch.
+    return 'owner'
   end
 end
 
@@ -160,8 +170,7 @@ local function judge_alias(index, op)
   local claim = op.kind .. ':' .. alias.name
   if claimed[claim] then return 'alias' end
   claimed[claim] = true
-  local same = op.kind == 'flag' and leads_with_id(op.key, alias.name)
-  if op.kind == 'flag' and not same then
+  if op.kind == 'flag' and not op.same then
     -- A flag keeps its id for life.
     local bound = body(op.key, 'id')
     if bound and bound ~= alias.name then return 'alias' end
@@ -180,7 +189,7 @@ local function judge_alias(index, op)
     need('holder', index, hint)
   end
   -- Then there is nothing to write about it.
-  op.settled = same and hint == op.member
+  op.settled = op.same and hint == op.member
 end
 
 -- The flag that owned the record before: its index has to let go of it.
