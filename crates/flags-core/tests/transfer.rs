@@ -42,6 +42,31 @@ async fn exported(store: &FlagStore) -> Document {
 }
 
 #[tokio::test]
+async fn an_import_is_cut_by_size_too() {
+    let large = |n: usize| {
+        let mut flag = flag(&format!("f{n}"));
+        flag.description = Some("x".repeat(1_000_000));
+        flag
+    };
+    // More than one commit of any store holds, though they are few.
+    let flags: Vec<Flag> = (0..40).map(large).collect();
+    let mut all = document(&flags.iter().collect::<Vec<_>>(), &[], &[]);
+    let store = store();
+    let report = store.import(&all, ImportMode::Merge).await.expect("imported");
+    assert_eq!((report.created, report.updated), (40, 0));
+    assert_eq!(store.get_all_flags().await.expect("read").len(), 40);
+    // What no commit holds is refused by its name.
+    let mut larger = flag("larger");
+    larger.description = Some("x".repeat(2_000_000));
+    all.flags.push(larger);
+    let error = store.import(&all, ImportMode::Merge).await.expect_err("too large");
+    assert_eq!(
+        (error.kind(), error.key().map(ToString::to_string)),
+        (ErrorKind::Invalid, Some("flag:larger".into()))
+    );
+}
+
+#[tokio::test]
 async fn a_store_goes_through_json_and_comes_back_byte_for_byte() {
     let first = store();
     let mut a = flag("a");

@@ -206,27 +206,24 @@ impl<'a> Execution<'a> {
     /// As many as one commit holds: that the flag is nowhere takes a look at every flag.
     async fn refuse_orphans(&mut self) -> Result<Attempt> {
         let Some(next) = self.due.front().cloned() else { return Ok(Attempt::Finished) };
-        let limits = self.scheduler.storage.descriptor().limits();
-        let mut count = self.due.len().min(limits.batch_ops);
-        let batch = loop {
-            let batch = self.due.iter().take(count).fold(Batch::new(), |batch, orphan| {
-                let mark = orphan.executed(self.now, Some(NO_FLAG.to_owned()));
-                batch.put(mark, Expect::Revision(orphan.revision.clone()))
-            });
-            match batch.clone().prepare(limits) {
-                Ok(_) => break batch,
-                Err(_) if count > 1 => count /= 2,
-                // Not even the mark fits.
-                Err(error) => return Ok(self.leave(&next, error)),
-            }
+        let marks = self.due.iter().fold(Batch::new(), |batch, orphan| {
+            let mark = orphan.executed(self.now, Some(NO_FLAG.to_owned()));
+            batch.put(mark, Expect::Revision(orphan.revision.clone()))
+        });
+        let storage = &self.scheduler.storage;
+        let Some(batch) = marks.split(storage.descriptor().limits()).into_iter().next() else {
+            return Ok(Attempt::Finished);
         };
-        match self.scheduler.storage.commit(batch).await {
+        let count = batch.len();
+        match storage.commit(batch).await {
             Ok(_) => {
                 let refused =
                     |orphan: Planned| Refused { key: orphan.key(), flag: None, reason: NO_FLAG.to_owned() };
                 self.report.refused.extend(self.due.drain(..count).map(refused));
                 Ok(Attempt::Done)
             }
+            // Not even the mark fits.
+            Err(error) if error.kind() == ErrorKind::Invalid => Ok(self.leave(&next, error)),
             Err(error) => self.failed(&next, None, error),
         }
     }

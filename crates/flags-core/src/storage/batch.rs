@@ -171,6 +171,29 @@ impl Batch {
         self.ops.is_empty()
     }
 
+    /// Cuts the batch, in order, into ones that are each within the limits of a batch (C15), for what need not be one commit.
+    /// An operation that is past a limit by itself is a batch of its own, and will be refused alone.
+    #[must_use]
+    pub fn split(self, limits: &Limits) -> Vec<Self> {
+        let mut batches: Vec<Self> = Vec::new();
+        // How much more the last one takes; `None` where it holds what will be refused.
+        let mut left: Option<usize> = None;
+        for op in self.ops {
+            let size = Prepared::new(op.clone(), limits).ok().map(|prepared| prepared.size());
+            match (batches.last_mut(), left.zip(size)) {
+                (Some(last), Some((room, size))) if size <= room && last.len() < limits.batch_ops => {
+                    last.ops.push(op);
+                    left = Some(room - size);
+                }
+                _ => {
+                    batches.push(Self { ops: vec![op] });
+                    left = size.map(|size| limits.batch_bytes.saturating_sub(size));
+                }
+            }
+        }
+        batches
+    }
+
     /// Checks the batch against C15 and encodes its records: what every backend does first.
     ///
     /// # Errors

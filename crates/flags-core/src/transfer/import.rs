@@ -6,8 +6,11 @@ use super::Document;
 use super::plan::{Difference, ImportAction, ImportMode, ImportPlan};
 use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Alias, Key, Record};
-use crate::storage::{Expect, Op, Stored};
+use crate::storage::{Batch, Expect, Op, Stored};
 use crate::store::{FlagStore, Retry};
+
+/// How much JSON one commit writes, in bytes: what a store takes well within its deadline, also on a slow line.
+const AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// How many records an import did what with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -88,10 +91,14 @@ impl FlagStore {
             self.remove(difference, done).await?;
         }
         let puts = plan.differences.iter().filter_map(|d| Some((d, d.put()?)));
-        let puts: Vec<(&Difference, Op)> = puts.collect();
-        for chunk in puts.chunks(self.storage().descriptor().limits().batch_ops.max(1)) {
-            self.storage().commit(chunk.iter().map(|(_, op)| op.clone()).collect()).await?;
-            chunk.iter().for_each(|(difference, _)| done.note(difference));
+        let (written, ops): (Vec<&Difference>, Vec<Op>) = puts.unzip();
+        let mut written = written.into_iter();
+        let mut limits = self.storage().descriptor().limits().clone();
+        limits.batch_bytes = limits.batch_bytes.min(AT_ONCE);
+        for batch in Batch::from_iter(ops).split(&limits) {
+            let count = batch.len();
+            self.storage().commit(batch).await?;
+            written.by_ref().take(count).for_each(|difference| done.note(difference));
         }
         let first: HashSet<&Key> = in_the_way.iter().map(|d| &d.key).collect();
         for difference in plan.with_action(ImportAction::Delete).filter(|d| !first.contains(&d.key)) {
