@@ -3,13 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use flags_core::storage::{Capability, Limits};
+use flags_core::storage::{Capability, Change, Limits, Storage as _};
 use flags_core::transfer::{Document, ImportAction, ImportMode, ImportPlan};
 use flags_core::{
-    EntityId, EntityType, ErrorKind, Flag, FlagId, FlagKey, FlagStore, Key, ManualClock, Override, Segment,
-    SegmentName, SystemClock, Timestamp,
+    ChangeType, EntityId, EntityType, ErrorKind, Flag, FlagId, FlagKey, FlagStore, Key, ManualClock,
+    Override, Record, RolloutPhase, ScheduledChange, Segment, SegmentName, SystemClock, Timestamp,
 };
 use flags_memory::MemoryStorage;
+use futures_util::{FutureExt as _, StreamExt as _};
 
 fn store() -> FlagStore {
     FlagStore::new(Arc::new(MemoryStorage::new()))
@@ -39,6 +40,35 @@ async fn exported(store: &FlagStore) -> Document {
     let export = store.export().await.expect("exported");
     assert!(export.corrupt.is_empty() && export.orphans.is_empty(), "{export:?}");
     export.document
+}
+
+#[tokio::test]
+async fn what_is_scheduled_is_imported_in_order_of_time_since_a_scheduler_may_be_at_work() {
+    let one = flag("a");
+    let at = |seconds| Timestamp::from_unix_micros(seconds * 1_000_000).expect("in range");
+    let mut all = document(&[&one], &[], &[&segment("s")]);
+    for second in (0..40).rev() {
+        let change = ScheduledChange::new(one.id, ChangeType::Enable, at(2 * second));
+        all.scheduled_changes.push(change);
+        all.rollout_phases.push(RolloutPhase::new(one.id, second, 50, at(2 * second + 1)));
+    }
+    let mut limits = Limits::default();
+    limits.batch_ops = 1;
+    let storage = MemoryStorage::with_clock_and_limits(Arc::new(SystemClock), limits);
+    let mut watch = storage.watch().await.expect("a watch");
+    assert_eq!(watch.next().await, Some(Change::Resync));
+    FlagStore::new(Arc::new(storage.clone())).import(&all, ImportMode::Merge).await.expect("imported");
+    let mut order = Vec::new();
+    while let Some(Some(change)) = watch.next().now_or_never() {
+        let Change::Changed(key) = change else { continue };
+        let stored = storage.get(&[key]).await.expect("read").remove(0).expect("readable").expect("there");
+        match stored.record {
+            Record::ScheduledChange(change) => order.push(change.scheduled_at),
+            Record::RolloutPhase(phase) => order.push(phase.scheduled_at),
+            _ => assert!(order.is_empty(), "the others come first"),
+        }
+    }
+    assert_eq!(order, (0..80).map(at).collect::<Vec<_>>());
 }
 
 #[tokio::test]
@@ -276,7 +306,7 @@ async fn orphans_are_beside_the_export_so_that_every_export_can_be_imported() {
     let store = FlagStore::new(Arc::new(storage.clone()));
     let (a, gone) = (flag("a"), flag("gone"));
     store.create_flag(a.clone()).await.expect("created");
-    let orphan = flags_core::Record::from(override_of(&gone, "ann"));
+    let orphan = Record::from(override_of(&gone, "ann"));
     storage.insert_raw(&orphan.key(), &orphan.encode().expect("it encodes")).expect("planted");
     let export = store.export().await.expect("exported");
     assert_eq!(export.orphans, [orphan]);

@@ -8,6 +8,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::record::{Alias, Key, Record};
 use crate::storage::{Batch, Expect, Op, Stored};
 use crate::store::{FlagStore, Retry};
+use crate::time::Timestamp;
 
 /// How much JSON one commit writes, in bytes: what a store takes well within its deadline, also on a slow line.
 const AT_ONCE: usize = 4 * 1024 * 1024;
@@ -27,7 +28,7 @@ pub struct ImportReport {
 }
 
 impl FlagStore {
-    /// Brings a document into the store: flags first, then what they own, then segments, verbatim, in batches.
+    /// Brings a document into the store, verbatim, in batches: flags first, scheduled changes and rollout phases last, in order of time.
     ///
     /// Not one commit, but resumable: what is stored already is left alone, so an import that was interrupted is repeated.
     /// Every write is conditional on what was read; where another writer was faster the rest is planned again, until
@@ -91,7 +92,10 @@ impl FlagStore {
             self.remove(difference, done).await?;
         }
         let puts = plan.differences.iter().filter_map(|d| Some((d, d.put()?)));
-        let (written, ops): (Vec<&Difference>, Vec<Op>) = puts.unzip();
+        let mut puts: Vec<(&Difference, Op)> = puts.collect();
+        // In the order of time, however it is cut: a scheduler may be at work.
+        puts.sort_by_key(|(difference, _)| difference.after.as_ref().and_then(planned_at));
+        let (written, ops): (Vec<&Difference>, Vec<Op>) = puts.into_iter().unzip();
         let mut written = written.into_iter();
         let mut limits = self.storage().descriptor().limits().clone();
         limits.batch_bytes = limits.batch_bytes.min(AT_ONCE);
@@ -120,6 +124,15 @@ impl FlagStore {
             Err(e) => return Err(e),
         }
         Ok(())
+    }
+}
+
+/// When something is to happen to a flag; `None` of what is no plan.
+fn planned_at(record: &Record) -> Option<Timestamp> {
+    match record {
+        Record::ScheduledChange(change) => Some(change.scheduled_at),
+        Record::RolloutPhase(phase) => Some(phase.scheduled_at),
+        _ => None,
     }
 }
 
