@@ -58,7 +58,8 @@ impl SchedulerBuilder {
         self
     }
 
-    /// How long one run asks again where the store does not answer: 30 seconds, unless set.
+    /// How long one run asks again where the store does not answer, since it last took something: 30 seconds, unless set.
+    /// What is due then still is left to the next run.
     pub fn retry_deadline(mut self, deadline: Duration) -> Self {
         self.retry_deadline = deadline;
         self

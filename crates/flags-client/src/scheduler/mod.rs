@@ -2,11 +2,13 @@
 
 mod builder;
 mod execute;
+mod flags;
 mod patience;
 mod plan;
 mod planned;
 mod report;
 
+use std::collections::HashSet;
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::sync::Arc;
@@ -18,8 +20,9 @@ use futures_util::{FutureExt, StreamExt, stream};
 pub use builder::SchedulerBuilder;
 pub use report::{Applied, Refused, Report};
 
-use self::execute::Execution;
-use self::patience::{Patience, may_pass};
+use self::execute::{Execution, Owner};
+use self::flags::Flags;
+use self::patience::{Patience, Run, may_pass};
 use self::plan::Plan;
 use self::planned::Planned;
 use crate::backoff::{Backoff, Pace};
@@ -32,9 +35,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 /// Executes scheduled changes and rollout phases when they are due.
 ///
 /// A change to a flag and the mark that it was executed are one commit, on condition that neither the flag nor the change is
-/// another one since they were read. So each is applied exactly once and in order of time (then id) for each flag, whichever of any number of
-/// schedulers gets there first, also when one dies at any point; there is no lock and no leader. What was missed while no
-/// scheduler ran is executed in order by the next one.
+/// another one since they were read. So each is applied exactly once and in order of time for each flag, whichever of any number of
+/// schedulers gets there first, also when one dies at any point; there is no lock and no leader. Of one instant, changes come before phases, phases in the
+/// order of their numbers, then by id. What was missed while no scheduler ran is executed in order by the next one. What is planned for the past while
+/// a scheduler is at work may come after what it has begun with.
 ///
 /// | record | what it does |
 /// |---|---|
@@ -45,7 +49,8 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 /// | rollout phase | the percentage of every rule becomes the phase's |
 ///
 /// What cannot be applied (no new value, one that does not fit the flag, or no flag any more) is marked as executed, with why in its member
-/// `error`. It blocks nothing that comes after it.
+/// `error` (without, where the store's limits leave no room). It blocks nothing that comes after it. A flag that no listing shows, as a
+/// writer of another library can leave one, does not exist for a scheduler: an inspection of the store mends that.
 ///
 /// # Examples
 ///
@@ -95,24 +100,46 @@ impl Scheduler {
     ///
     /// May be dropped at any time: what was executed until then stays executed, the rest stays pending.
     pub async fn run_due(&self, now: Timestamp) -> Result<Report> {
-        let plan = self.plan(now).await.map_err(|e| e.in_operation("run_due"))?;
+        let run = Run::default();
+        let (plan, flags) = self.plan(now, &run).await.map_err(|e| e.in_operation("run_due"))?;
         let mut report = Report { errors: plan.unreadable, next_due: plan.next_due, ..Report::default() };
-        let mut flags: Vec<_> = plan.due.into_iter().collect();
+        let mut due: Vec<_> = plan.due.into_iter().collect();
         // Several schedulers wake at once: let each begin with another flag.
-        fastrand::shuffle(&mut flags);
-        let work = flags.into_iter().map(|(id, due)| Execution::new(self, id, due, now).run());
+        fastrand::shuffle(&mut due);
+        let Flags { mut found, unreadable } = flags;
+        let (mut gone, mut orphans) = (HashSet::new(), Vec::new());
+        let mut work = Vec::new();
+        for (id, due) in due {
+            match found.remove(&id) {
+                Some(flag) => work.push(Execution::new(self, &run, Owner::Flag(id), due, now).of(flag).run()),
+                None => {
+                    gone.insert(id);
+                    orphans.extend(due);
+                }
+            }
+        }
+        match unreadable {
+            // It may be the owner of any of them.
+            Some(error) => report.errors.push(error),
+            None => work.push(Execution::new(self, &run, Owner::Nobody(gone), orphans, now).run()),
+        }
         let mut done = stream::iter(work).buffer_unordered(self.concurrency.get());
-        while let Some(of_flag) = done.next().await {
-            report.add(of_flag);
+        while let Some(part) = done.next().await {
+            report.add(part);
         }
         Ok(report)
     }
 
-    async fn plan(&self, now: Timestamp) -> Result<Plan> {
-        let mut patience = Patience::new(self);
+    async fn plan(&self, now: Timestamp, run: &Run) -> Result<(Plan, Flags)> {
+        let mut patience = Patience::new(self, run);
         loop {
-            match Plan::read(&self.storage, now).await {
-                Ok(plan) => return Ok(plan),
+            let read = async {
+                let plan = Plan::read(&self.storage, now).await?;
+                let flags = Flags::find(&self.storage, plan.due.keys().copied()).await?;
+                Ok((plan, flags))
+            };
+            match read.await {
+                Ok(read) => return Ok(read),
                 Err(error) => patience.wait(error).await?,
             }
         }
@@ -159,7 +186,9 @@ impl Scheduler {
             observe(&outcome);
             let rest = match outcome {
                 Ok(report) => {
-                    let longest = if follows { LONGEST_SLEEP } else { self.poll_interval };
+                    // Of what is wrong nobody tells when it is mended.
+                    let told = follows && report.errors.is_empty();
+                    let longest = if told { LONGEST_SLEEP } else { self.poll_interval };
                     let now = self.clock.now();
                     let until_next = report.next_due.map(|at| at.saturating_since(now));
                     let longest = if report.errors.iter().any(may_pass) {

@@ -1,9 +1,9 @@
-//! What is planned, and the flags it is planned for, as the store has them.
+//! [`Plan`]: what is planned, as the store has it.
 
 use std::collections::HashMap;
 
-use flags_core::storage::{Query, Revision};
-use flags_core::{Alias, Error, ErrorKind, Flag, FlagId, Kind, Record, Result, StorageHandle, Timestamp};
+use flags_core::storage::Query;
+use flags_core::{Error, ErrorKind, FlagId, Kind, Result, StorageHandle, Timestamp};
 use futures_util::StreamExt;
 
 use super::planned::Planned;
@@ -46,41 +46,4 @@ impl Plan {
             self.next_due = Some(self.next_due.map_or(at, |next| next.min(at)));
         }
     }
-}
-
-/// The flag of that id.
-#[derive(Debug)]
-pub(super) enum Lookup {
-    Found(Box<Flag>, Revision),
-    Gone,
-    /// It cannot be read, or nobody can tell whether it is the one that cannot be read.
-    Unknown(Error),
-}
-
-pub(super) async fn look_up(storage: &StorageHandle, id: FlagId) -> Result<Lookup> {
-    if let Some(found) = search(storage, Query::Alias(Alias::FlagId(id)), id).await? {
-        return Ok(found);
-    }
-    // What is refused for want of a flag is not tried again: be sure that none has the id, by every flag's own word.
-    Ok(search(storage, Query::All(Kind::Flag), id).await?.unwrap_or(Lookup::Gone))
-}
-
-async fn search(storage: &StorageHandle, query: Query, id: FlagId) -> Result<Option<Lookup>> {
-    let mut items = storage.list(query);
-    let mut unreadable = None;
-    while let Some(item) = items.next().await {
-        match item {
-            Ok(stored) => {
-                if let Record::Flag(flag) = stored.record
-                    && flag.id == id
-                {
-                    let flag = Box::new(Flag::clone(&flag));
-                    return Ok(Some(Lookup::Found(flag, stored.revision)));
-                }
-            }
-            Err(error) if error.kind() == ErrorKind::Corrupt => unreadable = Some(error),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(unreadable.map(Lookup::Unknown))
 }

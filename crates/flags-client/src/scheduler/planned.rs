@@ -22,11 +22,16 @@ enum What {
 }
 
 impl Planned {
-    /// A record that is still to be executed; `None` of any other.
+    /// A record that is still to be executed; `None` of any other. One that has `executed_at` was
+    /// executed, also where another writer left `executed` as it was: the origin goes by either.
     pub(super) fn new(stored: Stored) -> Option<Self> {
         let what = match stored.record {
-            Record::ScheduledChange(change) if !change.executed => What::Change(change),
-            Record::RolloutPhase(phase) if !phase.executed => What::Phase(phase),
+            Record::ScheduledChange(change) if !change.executed && change.executed_at.is_none() => {
+                What::Change(change)
+            }
+            Record::RolloutPhase(phase) if !phase.executed && phase.executed_at.is_none() => {
+                What::Phase(phase)
+            }
             _ => return None,
         };
         Some(Self { what, revision: stored.revision })
@@ -53,19 +58,22 @@ impl Planned {
         }
     }
 
-    /// What those of one flag are executed in the order of.
-    pub(super) fn order(&self) -> (Timestamp, [u8; 16]) {
-        let id = match &self.what {
-            What::Change(change) => change.id.as_uuid(),
-            What::Phase(phase) => phase.id.as_uuid(),
+    /// What those of one flag are executed in the order of: time, then changes before phases, phases by
+    /// their number, then the id.
+    pub(super) fn order(&self) -> (Timestamp, Option<i64>, [u8; 16]) {
+        let (number, id) = match &self.what {
+            What::Change(change) => (None, change.id.as_uuid()),
+            What::Phase(phase) => (Some(phase.phase_number), phase.id.as_uuid()),
         };
-        (self.scheduled_at(), *id.as_bytes())
+        (self.scheduled_at(), number, *id.as_bytes())
     }
 
     /// The flag as this leaves it; or why it cannot be applied.
     pub(super) fn applied_to(&self, flag: &Flag, now: Timestamp) -> Result<Flag, String> {
         let mut next = flag.clone();
-        let problems = match &self.what {
+        // A member that the change does not use is no reason to refuse it.
+        let mut problems = Vec::new();
+        match &self.what {
             What::Change(change) => {
                 match change.change_type {
                     ChangeType::Enable => (next.status, next.default_enabled) = (FlagStatus::Active, true),
@@ -81,17 +89,19 @@ impl Planned {
                         None => {
                             return Err("new_rollout_percentage: is absent, so nothing changes".to_owned());
                         }
-                        percentage => roll_out(&mut next, percentage),
+                        percentage => {
+                            roll_out(&mut next, percentage);
+                            problems = change.problems();
+                        }
                     },
                     other => return Err(format!("change_type: {other} is not known to this version")),
                 }
-                change.problems()
             }
             What::Phase(phase) => {
                 roll_out(&mut next, Some(phase.target_percentage));
-                phase.problems()
+                problems = phase.problems();
             }
-        };
+        }
         let before = flag.problems();
         // What was wrong with the flag before is not this change's doing.
         let new = next.problems().into_iter().find(|problem| !before.contains(problem));
@@ -118,6 +128,15 @@ impl Planned {
                 done.into()
             }
         }
+    }
+}
+
+/// Why the record was not applied, where it was executed and has such a reason; `None` where it was not executed.
+pub(super) fn outcome(record: &Record) -> Option<Option<&str>> {
+    match record {
+        Record::ScheduledChange(change) if change.executed => Some(change.error.as_deref()),
+        Record::RolloutPhase(phase) if phase.executed => Some(phase.error.as_deref()),
+        _ => None,
     }
 }
 
