@@ -14,6 +14,7 @@ mod owned;
 mod records;
 mod scheduler;
 mod segment;
+mod teller;
 mod watch;
 mod write;
 

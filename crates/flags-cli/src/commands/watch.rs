@@ -19,6 +19,8 @@ use crate::output::{Live, Progress, changes, clean, count, second};
 const REDRAW: Duration = Duration::from_millis(100);
 /// How many records are read at once.
 const AT_ONCE: usize = 500;
+/// What is said of a record that cannot be asked for.
+const TOO_LONG: &str = "its key is too long to be read here";
 /// When a store that did not answer is asked again.
 const AGAIN: Duration = Duration::from_millis(500);
 
@@ -176,15 +178,21 @@ impl Following<'_> {
             return Ok(());
         }
         let storage = self.session.store.storage();
-        let answers = self.answered(async || storage.get(&keys).await.map_err(Failure::from)).await?;
-        for (key, answer) in keys.into_iter().zip(answers) {
+        // Another library may write what is past the limits here. That it changed can be told all the same.
+        let limit = storage.descriptor().limits().key_bytes;
+        let (readable, too_long): (Vec<Key>, Vec<Key>) =
+            keys.into_iter().partition(|key| key.text_len() <= limit);
+        let answers = self.answered(async || storage.get(&readable).await.map_err(Failure::from)).await?;
+        // Its key is said already.
+        let answers = answers.into_iter().map(|answer| answer.map_err(|error| Failure::from(error).message));
+        let unread = too_long.into_iter().map(|key| (key, Err(TOO_LONG.to_owned())));
+        for (key, answer) in readable.iter().cloned().zip(answers).chain(unread) {
             if self.left == Some(0) {
                 return Ok(());
             }
             let (after, error) = match answer {
                 Ok(after) => (after, None),
-                // Its key is said already.
-                Err(corrupt) => (None, Some(Failure::from(corrupt).message)),
+                Err(message) => (None, Some(message)),
             };
             if self.session.out.is_json() {
                 self.session.out.change(&key, after.as_ref(), error.as_deref())?;

@@ -101,6 +101,26 @@ fn programs_read_each_change_with_its_record() -> Result<()> {
     watch.ended().context("it ends after four")
 }
 
+/// Another library has no limit on the name of an entity.
+#[test]
+fn a_key_that_is_too_long_to_be_read_is_told_and_ends_nothing() -> Result<()> {
+    let cli = Cli::redis()?;
+    let created = cli.quiet(&["flag", "create", "a"], "")?;
+    ensure!(created.code == Some(0), "{created:?}");
+    let mut watch = Watch::start(&cli, &["--json", "--count", "2"])?;
+    ensure!(watch.json()? == serde_json::json!({"change": "resync"}));
+    let long = format!("override:{}:user:{}", feature_flags::FlagId::new(), "x".repeat(600));
+    let mut connection = redis::Client::open(cli.url())?.get_connection()?;
+    redis::cmd("SET").arg(format!("{}{long}", cli.prefix())).arg("{}").exec(&mut connection)?;
+    let told = watch.json()?;
+    ensure!(told["key"] == long.as_str() && told["record"].is_null(), "{told}");
+    ensure!(told["error"] == "its key is too long to be read here", "{told}");
+    let enabled = cli.quiet(&["flag", "enable", "a"], "")?;
+    ensure!(enabled.code == Some(0), "{enabled:?}");
+    ensure!(watch.json()?["key"] == "flag:a");
+    watch.ended()
+}
+
 #[test]
 fn people_read_what_has_changed() -> Result<()> {
     let (_dir, mut cli) = file()?;
