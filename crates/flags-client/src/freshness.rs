@@ -35,6 +35,9 @@ pub enum StaleCause {
     Disconnected,
     /// Changes may have been missed, and everything is being read again.
     Reloading,
+    /// Something changes faster than it can be read: for more than a second each read of it was overtaken by another change, so
+    /// that it is served as it was known before. Everything else is as the store has it.
+    Overtaken,
     /// The store came back without a single flag. The flags known last are served until flags appear, or until
     /// [`Client::accept_empty`](crate::Client::accept_empty).
     StoreEmptied,

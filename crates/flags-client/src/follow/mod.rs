@@ -1,12 +1,13 @@
 //! The task behind a client: it owns the replica, and is the only one to change it.
 //!
 //! One read of the store is under way at a time, so reads are installed in the order in which they began, and
-//! none is ever overtaken by an older one. What is invalidated while a read is under way is not installed from it, but
-//! read again.
+//! none is ever overtaken by an older one. What is invalidated while a read is under way is never installed from it, be it
+//! known or new, but read again; and as long as what a listing had to pass over is not read, the replica is not in step.
 
 mod fetch;
 mod freshness;
 mod news;
+mod overtaken;
 mod publish;
 mod startup;
 mod times;
@@ -24,13 +25,14 @@ use tokio::sync::{mpsc, oneshot};
 
 use self::freshness::Staleness;
 use self::news::Link;
+use self::overtaken::Overtaken;
 use self::publish::{Saving, saved};
 use self::startup::Starting;
 use self::work::{Done, under_way};
 use crate::backoff::{Backoff, Pace};
 use crate::client::Command;
 use crate::link;
-use crate::replica::Replica;
+use crate::replica::{Replica, Touched};
 use crate::save::SavedFile;
 use crate::shared::Shared;
 use crate::timer::Timer;
@@ -54,12 +56,15 @@ pub(crate) struct Follower {
     link: Link,
     /// Changed since they were read.
     invalidated: HashSet<Key>,
+    overtaken: Overtaken,
     wants_reload: bool,
     resyncs: u64,
     /// Everything was read since the last resync.
     synced: bool,
     /// The store was read at least once.
     read: bool,
+    /// What changed in the replica since it was published.
+    unpublished: Touched,
     store_emptied: bool,
     accepts_empty: bool,
     closed: bool,
@@ -92,10 +97,12 @@ impl Follower {
             starting,
             link: Link::Connecting,
             invalidated: HashSet::new(),
+            overtaken: Overtaken::default(),
             wants_reload: false,
             resyncs: 0,
             synced: false,
             read: false,
+            unpublished: Touched::default(),
             store_emptied: false,
             accepts_empty: false,
             closed: false,
@@ -119,6 +126,7 @@ impl Follower {
             if work.is_none() {
                 work = self.next_work();
             }
+            self.release();
             self.tell_freshness();
             timer.set(&clock, self.wakes_at(work.is_some()));
             tokio::select! {

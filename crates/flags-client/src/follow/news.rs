@@ -52,7 +52,7 @@ impl Follower {
                 self.link = Link::Lost;
                 self.synced = false;
                 // Without news there is still the asking; at once, if there is nothing to serve yet.
-                self.wants_reload |= !self.read;
+                self.wants_reload |= !self.shared.state.load().loaded;
                 // Told again, it does not put off what is to be asked.
                 if self.poll_at.is_none() {
                     self.poll_later();

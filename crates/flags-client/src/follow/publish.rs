@@ -42,10 +42,31 @@ impl Follower {
             return;
         };
         self.replica = replica;
-        self.publish(touched);
+        self.unpublished.merge(touched);
+        self.publish();
     }
 
-    fn publish(&mut self, touched: Touched) {
+    /// Whether the first flags are held back: some of them changed while they were read, and what they are now is about to be
+    /// known. Unknown is never "off", nor is half of a store the store.
+    fn is_held_back(&self) -> bool {
+        self.read && !self.shared.state.load().loaded && self.overtaken.is_awaited(self.now())
+    }
+
+    /// Tells whoever waits for the first load of its end.
+    pub(super) fn release(&mut self) {
+        if self.read && !self.is_held_back() {
+            if !self.shared.state.load().loaded {
+                self.publish();
+            }
+            self.started(Ok(()));
+        }
+    }
+
+    fn publish(&mut self) {
+        if self.is_held_back() {
+            return;
+        }
+        let touched = std::mem::take(&mut self.unpublished);
         let before = self.shared.state.load_full();
         let rules_changed = !Arc::ptr_eq(&before.ruleset, self.replica.ruleset());
         if before.loaded && !rules_changed && !touched.unreadable {

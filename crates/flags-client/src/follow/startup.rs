@@ -22,6 +22,10 @@ impl Follower {
     /// Where the store fails before anything was loaded, what an earlier run saved is served.
     pub(super) async fn serve_saved(&mut self, now: Timestamp) {
         let (Some(starting), Some(file)) = (&self.starting, self.settings.file.clone()) else { return };
+        if self.read {
+            // What was read is newer than any file, though it is not whole yet.
+            return;
+        }
         let is_over = now >= starting.deadline;
         let read = spawn_blocking(move || file.read()).await;
         match read {

@@ -22,8 +22,9 @@ impl Follower {
         let retry = self.retry_at.filter(|_| !working && !self.closed);
         let poll = self.poll_at.filter(|_| !self.closed);
         let save = self.save_at.filter(|_| self.saving.is_none());
-        let start = self.starting.as_ref().map(|starting| starting.deadline);
-        [retry, poll, save, start, self.replica.sweeps_at()].into_iter().flatten().min()
+        let start = self.starting.as_ref().filter(|_| !self.read).map(|starting| starting.deadline);
+        let overtaken = self.overtaken.turns_at(self.now());
+        [retry, poll, save, start, overtaken, self.replica.sweeps_at()].into_iter().flatten().min()
     }
 
     /// Where the clock was set back, what was to be done after a while is not put off by it.
@@ -35,6 +36,7 @@ impl Follower {
             return;
         }
         let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
+        self.overtaken.set_back(back);
         let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at].into_iter().flatten();
         others.chain(start).for_each(|at| *at = at.saturating_sub(back));
     }

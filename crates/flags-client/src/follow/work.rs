@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use flags_core::{Error, ErrorKind, Key, Result};
+use flags_core::{Error, ErrorKind, Key, Result, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
@@ -14,11 +14,17 @@ use crate::replica::{Found, Listed};
 /// More changes than this are compiled on a thread of their own: the task must not keep others waiting.
 const MANY: usize = 1_000;
 
+/// When a read of the store began: by the clock, and by what was heard.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Begun {
+    at: Timestamp,
+    resyncs: u64,
+}
+
 /// What a read of the store came to.
 pub(super) enum Done {
-    /// Everything, asked for after so many resyncs.
-    Listed(u64, Result<Listed>),
-    Fetched(Vec<Key>, Result<Vec<Found>>),
+    Listed(Begun, Result<Listed>),
+    Fetched(Begun, Vec<Key>, Result<Vec<Found>>),
 }
 
 /// The read under way, or never.
@@ -36,27 +42,30 @@ impl Follower {
             return None;
         }
         let storage = Arc::clone(&self.shared.storage);
+        let begun = Begun { at: self.now(), resyncs: self.resyncs };
         if self.wants_reload {
             self.wants_reload = false;
             // What changed before is in what is read now.
             self.invalidated.clear();
-            let (resyncs, overrides) = (self.resyncs, self.shared.on_demand.is_none());
-            return Some(async move { Done::Listed(resyncs, fetch::list(storage, overrides).await) }.boxed());
+            let overrides = self.shared.on_demand.is_none();
+            return Some(async move { Done::Listed(begun, fetch::list(storage, overrides).await) }.boxed());
         }
         let most = storage.descriptor().limits().batch_ops.max(1);
         let keys: Vec<Key> = self.invalidated.iter().take(most).cloned().collect();
         for key in &keys {
             self.invalidated.remove(key);
         }
-        (!keys.is_empty())
-            .then(|| async move { Done::Fetched(keys.clone(), fetch::get(storage, keys).await) }.boxed())
+        (!keys.is_empty()).then(|| {
+            async move { Done::Fetched(begun, keys.clone(), fetch::get(storage, keys).await) }.boxed()
+        })
     }
 
     pub(super) async fn take_in(&mut self, done: Done) {
         match done {
-            Done::Listed(resyncs, Ok(listed)) => {
+            Done::Listed(begun, Ok(listed)) => {
                 self.succeeded();
-                self.synced = resyncs == self.resyncs && matches!(self.link, Link::Following | Link::Polling);
+                self.synced =
+                    begun.resyncs == self.resyncs && matches!(self.link, Link::Following | Link::Polling);
                 self.take_in_all(listed).await;
                 self.poll_later();
             }
@@ -64,21 +73,27 @@ impl Follower {
                 self.wants_reload = true;
                 self.failed(error).await;
             }
-            Done::Fetched(_, Ok(found)) => {
+            Done::Fetched(begun, _, Ok(found)) => {
                 self.succeeded();
-                let found = found.into_iter().filter(|one| !self.is_overtaken(&one.key())).collect();
+                let found = found.into_iter().filter(|one| self.is_in_time(&one.key(), begun.at)).collect();
                 self.take_in_some(found).await;
             }
-            Done::Fetched(keys, Err(error)) => {
+            Done::Fetched(_, keys, Err(error)) => {
                 self.invalidated.extend(keys);
                 self.failed(error).await;
             }
         }
     }
 
-    /// Whether a change overtook the read of that key. It is read again then, and never installed from before the change.
-    fn is_overtaken(&self, key: &Key) -> bool {
-        self.invalidated.contains(key)
+    /// Whether no change overtook the fetch of that key. Otherwise it is read again, and never installed from before the change.
+    fn is_in_time(&mut self, key: &Key, began: Timestamp) -> bool {
+        let in_time = !self.invalidated.contains(key);
+        if in_time {
+            self.overtaken.read(key);
+        } else {
+            self.overtaken.fetch(key, began);
+        }
+        in_time
     }
 
     async fn take_in_all(&mut self, listed: Listed) {
@@ -92,10 +107,11 @@ impl Follower {
         }
         self.store_emptied = false;
         self.read = true;
+        // Of these the listing may show an older value than there is, also where none is known yet.
         let invalidated = self.invalidated.clone();
+        self.overtaken.listing(&invalidated, self.now());
         let many = listed.records.len() > MANY;
         self.change(many, move |replica, now| replica.take_over(listed, &invalidated, now)).await;
-        self.started(Ok(()));
     }
 
     async fn take_in_some(&mut self, found: Vec<Found>) {

@@ -118,9 +118,9 @@ impl Replica {
     }
 
     /// What applying a whole store amounts to. Of `invalidated` keys the listing may show an older value than there is: what
-    /// is known of them stays until they are fetched.
+    /// is known of them, or that nothing is, stays until they are fetched.
     fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
-        let stays = |key: &Key| invalidated.contains(key) && self.records.get(key).is_some();
+        let stays = |key: &Key| invalidated.contains(key);
         let mut found = Vec::new();
         for record in self.records.iter() {
             let key = record.key();
@@ -131,7 +131,10 @@ impl Replica {
         }
         let known_to_be_bad = self.unreadable.keys().filter(|key| !listed.unreadable.contains_key(*key));
         found.extend(
-            known_to_be_bad.filter(|key| self.records.get(key).is_none()).cloned().map(Found::Nothing),
+            known_to_be_bad
+                .filter(|key| self.records.get(key).is_none() && !stays(key))
+                .cloned()
+                .map(Found::Nothing),
         );
         for record in listed.records.iter() {
             let key = record.key();

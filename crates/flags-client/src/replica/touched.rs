@@ -27,6 +27,13 @@ impl Touched {
         }
     }
 
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.flags.extend(other.flags);
+        self.segments |= other.segments;
+        self.unreadable |= other.unreadable;
+        self.new_flags |= other.new_flags;
+    }
+
     /// The flags that may decide otherwise now; with a segment, each that asks for one.
     pub(crate) fn into_flags(mut self, ruleset: &Ruleset) -> BTreeSet<FlagKey> {
         if self.segments {
