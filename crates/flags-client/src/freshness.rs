@@ -35,11 +35,18 @@ pub enum StaleCause {
     Disconnected,
     /// Changes may have been missed, and everything is being read again.
     Reloading,
-    /// Something changes faster than it can be read: for more than a second each read of it was overtaken by another change, so
-    /// that it is served as it was known before. Everything else is as the store has it.
+    /// Something changes faster than it can be read: for more than a second each read of it was
+    /// overtaken by another change, so that it is served as it was known before. Everything else is
+    /// as the store has it.
     Overtaken,
-    /// The store came back without a single flag. The flags known last are served until flags appear, or until
-    /// [`Client::accept_empty`](crate::Client::accept_empty).
+    /// The only flag of the store is gone, and it is not known yet whether it was deleted or the
+    /// store was emptied. It is served for some ten seconds more, within which a watch tells of a
+    /// store that was lost.
+    LastFlagGone,
+    /// The store came back without a single flag, or lost all of them at one stroke. The flags
+    /// known last are served until flags appear, or until
+    /// [`Client::accept_empty`](crate::Client::accept_empty). Flags that are deleted one by one are
+    /// no such loss, as long as the client can follow each.
     StoreEmptied,
     /// Served from the file of [`Startup::LastSaved`](crate::Startup::LastSaved): the store did not answer yet.
     LastSaved,

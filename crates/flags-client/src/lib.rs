@@ -58,6 +58,7 @@ mod client;
 mod counts;
 mod details;
 mod diagnostics;
+mod emptied;
 mod events;
 mod follow;
 mod freshness;

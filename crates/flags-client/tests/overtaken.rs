@@ -1,22 +1,18 @@
-//! A read that a change overtook is never installed, be it a fetch or a listing, and what comes of that is told.
+//! A read that a change overtook is never installed, be it a fetch or a listing, and what comes of
+//! that is told.
 
 mod common;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Faulty, anybody, builder, delete, flag, key, put, start, text, text_flag, until, until_fresh};
-use flags_client::{Client, Freshness, StaleCause, Startup};
+use common::{
+    Faulty, anybody, builder, cause, delete, flag, key, put, start, text, text_flag, until, until_fresh,
+};
+use flags_client::{Freshness, StaleCause, Startup};
 use flags_core::storage::Change;
 use flags_core::{Clock as _, Key, ManualClock, Timestamp};
 use flags_engine::ErrorCode;
-
-fn cause(client: &Client) -> Option<StaleCause> {
-    match client.freshness() {
-        Freshness::Stale { cause, .. } => Some(cause),
-        _ => None,
-    }
-}
 
 #[tokio::test]
 async fn a_flag_that_is_new_is_not_installed_from_a_listing_begun_before_it_changed() {

@@ -1,102 +1,13 @@
-//! Starting without a store, and a store that comes back empty.
+//! Starting without a store.
 
 mod common;
 
 use std::time::Duration;
 
-use common::{
-    Faulty, LONG, anybody, builder, delete, flag, key, override_of, put, start, text_flag, until,
-    until_fresh, user,
-};
-use flags_client::{Client, ClientEvent, Freshness, StaleCause, Startup};
-use flags_core::storage::Change;
+use common::{Faulty, LONG, builder, cause, override_of, put, text_flag, until, until_fresh, user};
+use flags_client::{Freshness, StaleCause, Startup};
 use flags_core::transfer::Document;
-use flags_core::{ErrorKind, Key, Timestamp};
-
-fn cause(client: &Client) -> Option<StaleCause> {
-    match client.freshness() {
-        Freshness::Stale { cause, .. } => Some(cause),
-        _ => None,
-    }
-}
-
-#[tokio::test]
-async fn a_store_that_came_back_empty_leaves_the_last_flags_in_force() {
-    let storage = Faulty::new();
-    put(&*storage, flag("f", true)).await;
-    let client = start(&storage).await;
-    let mut events = client.subscribe();
-    storage.set(&storage.is_empty, true);
-    storage.inject(&Change::Lost);
-    storage.inject(&Change::Resync);
-    until("empty", || cause(&client) == Some(StaleCause::StoreEmptied)).await;
-    while events.next().await != Some(ClientEvent::StoreEmptied) {}
-    assert!(client.bool_value("f", false, &anybody()));
-
-    // Flags appear: it is followed again, from the listing on.
-    storage.set(&storage.is_empty, false);
-    put(&*storage, flag("new", true)).await;
-    until("followed", || client.bool_value("new", false, &anybody())).await;
-    until_fresh(&client).await;
-    assert!(client.bool_value("f", false, &anybody()), "it was in the listing");
-}
-
-#[tokio::test]
-async fn an_empty_store_is_accepted_when_told() {
-    let storage = Faulty::new();
-    put(&*storage, flag("f", true)).await;
-    let client = start(&storage).await;
-    client.accept_empty().await;
-    storage.set(&storage.is_empty, true);
-    storage.inject(&Change::Resync);
-    until("empty", || cause(&client) == Some(StaleCause::StoreEmptied)).await;
-    assert!(client.bool_value("f", false, &anybody()), "what was said before does not count");
-    // Another look at it changes nothing.
-    storage.inject(&Change::Resync);
-    let lists = Faulty::count(&storage.lists);
-    until("another look", || Faulty::count(&storage.lists) > lists).await;
-    client.accept_empty().await;
-    until_fresh(&client).await;
-    assert!(!client.bool_value("f", false, &anybody()));
-    assert!(client.all(&anybody()).is_empty());
-}
-
-#[tokio::test]
-async fn only_the_emptiness_that_was_told_is_accepted() {
-    let storage = Faulty::new();
-    put(&*storage, flag("f", true)).await;
-    let client = start(&storage).await;
-    storage.set(&storage.is_empty, true);
-    storage.inject(&Change::Resync);
-    until("emptied", || cause(&client) == Some(StaleCause::StoreEmptied)).await;
-    // The flags come back before they are given up, and the store is emptied once more, later.
-    storage.set(&storage.is_empty, false);
-    client.accept_empty().await;
-    until_fresh(&client).await;
-    storage.set(&storage.is_empty, true);
-    storage.inject(&Change::Resync);
-    let noticed = || cause(&client) == Some(StaleCause::StoreEmptied) || client.all(&anybody()).is_empty();
-    until("emptied again", noticed).await;
-    assert!(client.bool_value("f", false, &anybody()), "nobody accepted this one");
-}
-
-#[tokio::test]
-async fn flags_that_are_deleted_one_by_one_are_gone() {
-    let storage = Faulty::new();
-    for name in ["a", "b"] {
-        put(&*storage, flag(name, true)).await;
-    }
-    let client = start(&storage).await;
-    for name in ["a", "b"] {
-        delete(&*storage, Key::Flag(key(name))).await;
-    }
-    until("none left", || client.all(&anybody()).is_empty()).await;
-    until_fresh(&client).await;
-    // And an empty store that is read anew is what is known.
-    storage.inject(&Change::Resync);
-    until_fresh(&client).await;
-    assert_eq!(client.freshness(), Freshness::Fresh);
-}
+use flags_core::{ErrorKind, Timestamp};
 
 #[tokio::test]
 async fn the_last_saved_state_is_served_while_the_store_is_away() {
@@ -142,8 +53,10 @@ async fn the_last_saved_state_is_served_while_the_store_is_away() {
     put(&*storage, one.clone()).await;
     let client = save_often(builder(&storage)).startup(last_saved(LONG)).start().await.expect("started");
     assert_eq!(common::text(&client, "f"), "3");
-    let Freshness::Stale { since, cause } = client.freshness() else { panic!("{:?}", client.freshness()) };
-    assert!(since <= before && cause == StaleCause::LastSaved);
+    let Freshness::Stale { since, cause: why } = client.freshness() else {
+        panic!("{:?}", client.freshness())
+    };
+    assert!(since <= before && why == StaleCause::LastSaved);
     storage.set(&storage.reads_fail, false);
     until_fresh(&client).await;
     assert_eq!(common::text(&client, "f"), "4");
@@ -154,11 +67,7 @@ async fn the_last_saved_state_is_served_while_the_store_is_away() {
     let client =
         builder(&storage).startup(last_saved(Duration::from_millis(5))).start().await.expect("started");
     assert!(["3", "4"].contains(&&*common::text(&client, "f")));
-    assert_eq!(cause_of(&client), StaleCause::LastSaved);
+    assert_eq!(cause(&client), Some(StaleCause::LastSaved));
     // The file of an earlier run is no store: its flags outlive an empty one.
     assert_eq!(client.string_value("f", "d", &user("other")), common::text(&client, "f"));
-}
-
-fn cause_of(client: &Client) -> StaleCause {
-    cause(client).expect("stale")
 }

@@ -39,7 +39,9 @@ impl Follower {
         if let Some(on_demand) = &self.shared.on_demand {
             let is_in_step = match freshness {
                 // Something else is old: of overrides no change is missed.
-                Freshness::Stale { cause, .. } => cause == StaleCause::Overtaken,
+                Freshness::Stale { cause, .. } => {
+                    matches!(cause, StaleCause::Overtaken | StaleCause::LastFlagGone)
+                }
                 _ => freshness == Freshness::Fresh,
             };
             // First: whoever is told that it is fresh finds nothing older.
@@ -62,6 +64,8 @@ impl Follower {
             Some(StaleCause::Disconnected)
         } else if !self.synced || self.overtaken.is_awaited(now) {
             Some(StaleCause::Reloading)
+        } else if self.last_flag.is_awaited() {
+            Some(StaleCause::LastFlagGone)
         } else {
             None
         };

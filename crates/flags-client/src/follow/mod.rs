@@ -1,11 +1,13 @@
 //! The task behind a client: it owns the replica, and is the only one to change it.
 //!
-//! One read of the store is under way at a time, so reads are installed in the order in which they began, and
-//! none is ever overtaken by an older one. What is invalidated while a read is under way is never installed from it, be it
-//! known or new, but read again; and as long as what a listing had to pass over is not read, the replica is not in step.
+//! One read of the store is under way at a time, so reads are installed in the order in which they
+//! began, and none is ever overtaken by an older one. What is invalidated while a read is under way
+//! is never installed from it, be it known or new, but read again; and as long as what a listing
+//! had to pass over is not read, the replica is not in step.
 
 mod fetch;
 mod freshness;
+mod last_flag;
 mod news;
 mod overtaken;
 mod publish;
@@ -24,6 +26,7 @@ use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use self::freshness::Staleness;
+use self::last_flag::LastFlag;
 use self::news::Link;
 use self::overtaken::Overtaken;
 use self::publish::{Saving, saved};
@@ -67,6 +70,7 @@ pub(crate) struct Follower {
     unpublished: Touched,
     store_emptied: bool,
     accepts_empty: bool,
+    last_flag: LastFlag,
     closed: bool,
     backoff: Backoff,
     retry_at: Option<Timestamp>,
@@ -105,6 +109,7 @@ impl Follower {
             unpublished: Touched::default(),
             store_emptied: false,
             accepts_empty: false,
+            last_flag: LastFlag::default(),
             closed: false,
             retry_at: None,
             poll_at: None,

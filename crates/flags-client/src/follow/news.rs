@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flags_core::{ErrorKind, Key};
 use futures_util::{FutureExt, StreamExt};
 
+use super::last_flag::LastFlag;
 use super::{Follower, fetch};
 use crate::link::News;
 use crate::on_demand::Entity;
@@ -38,6 +39,7 @@ impl Follower {
             News::Changed(key) => self.invalidate(key),
             News::Resync => {
                 self.link = Link::Following;
+                self.last_flag = LastFlag::default();
                 self.resyncs += 1;
                 self.synced = false;
                 self.wants_reload = true;
@@ -50,6 +52,7 @@ impl Follower {
             }
             News::Lost(error) => {
                 self.link = Link::Lost;
+                self.last_flag = LastFlag::default();
                 self.synced = false;
                 // Without news there is still the asking; at once, if there is nothing to serve yet.
                 self.wants_reload |= !self.shared.state.load().loaded;
@@ -78,6 +81,7 @@ impl Follower {
         // A key that is longer than the store takes names nothing that it would answer.
         let limit = self.shared.storage.descriptor().limits().key_bytes;
         if fetch::is_needed(&key) && key.text_len() <= limit {
+            self.last_flag.forget(&key);
             self.invalidated.insert(key);
         }
     }

@@ -1,12 +1,13 @@
-//! [`Overtaken`]: records that changed while they were read, of which nobody knows yet what they are now.
+//! [`Overtaken`]: records that changed while they were read, of which nobody knows yet what they
+//! are now.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 use flags_core::{Key, Timestamp};
 
-/// A change is read within milliseconds. A record that changes again and again before it is read stays as it was known for
-/// as long as that goes on, and past this everybody is told.
+/// A change is read within milliseconds. A record that changes again and again before it is read
+/// stays as it was known for as long as that goes on, and past this everybody is told.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
@@ -17,7 +18,8 @@ pub(super) struct Overtaken {
 #[derive(Debug, Clone, Copy)]
 struct Since {
     at: Timestamp,
-    /// A listing passed it over: what is served is not the store as it was at any time, before it is read.
+    /// A listing passed it over: what is served is not the store as it was at any time, before it
+    /// is read.
     owed: bool,
 }
 
@@ -40,7 +42,8 @@ impl Overtaken {
         self.keys.remove(key);
     }
 
-    /// Whether what a listing passed over is about to be read. Not waited for once it had its chance.
+    /// Whether what a listing passed over is about to be read. Not waited for once it had its
+    /// chance.
     pub(super) fn is_awaited(&self, now: Timestamp) -> bool {
         self.keys.values().any(|since| since.owed && !since.is_long_ago(now))
     }

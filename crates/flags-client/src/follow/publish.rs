@@ -46,8 +46,8 @@ impl Follower {
         self.publish();
     }
 
-    /// Whether the first flags are held back: some of them changed while they were read, and what they are now is about to be
-    /// known. Unknown is never "off", nor is half of a store the store.
+    /// Whether the first flags are held back: some of them changed while they were read, and what
+    /// they are now is about to be known. Unknown is never "off", nor is half of a store the store.
     fn is_held_back(&self) -> bool {
         self.read && !self.shared.state.load().loaded && self.overtaken.is_awaited(self.now())
     }

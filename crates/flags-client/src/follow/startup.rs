@@ -10,6 +10,7 @@ use tokio::task::spawn_blocking;
 use super::freshness::Staleness;
 use super::{Follower, fetch};
 use crate::freshness::StaleCause;
+use crate::replica::Unsure;
 
 /// Who waits for the first load, and until when the store alone is waited for.
 #[derive(Debug)]
@@ -32,7 +33,8 @@ impl Follower {
             Ok(Ok(saved)) => {
                 self.stale = Some(Staleness { since: saved.at, cause: StaleCause::LastSaved });
                 let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
-                self.change(true, move |replica, now| replica.take_over(listed, &HashSet::new(), now)).await;
+                let unsure = Unsure { keys: HashSet::new(), absences: false };
+                self.change(true, move |replica, now| replica.take_over(listed, &unsure, now)).await;
                 self.started(Ok(()));
             }
             // Until the deadline the store may still answer.

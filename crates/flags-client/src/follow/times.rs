@@ -6,6 +6,7 @@ use flags_core::storage::Capability;
 use super::Follower;
 use super::news::Link;
 use crate::backoff::jittered;
+use crate::replica::Found;
 
 impl Follower {
     /// Where no news comes, or where what is read may be older than the news, everything is read again after a while.
@@ -24,7 +25,8 @@ impl Follower {
         let save = self.save_at.filter(|_| self.saving.is_none());
         let start = self.starting.as_ref().filter(|_| !self.read).map(|starting| starting.deadline);
         let overtaken = self.overtaken.turns_at(self.now());
-        [retry, poll, save, start, overtaken, self.replica.sweeps_at()].into_iter().flatten().min()
+        let times = [retry, poll, save, start, overtaken, self.last_flag.until(), self.replica.sweeps_at()];
+        times.into_iter().flatten().min()
     }
 
     /// Where the clock was set back, what was to be done after a while is not put off by it.
@@ -38,7 +40,7 @@ impl Follower {
         let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
         self.overtaken.set_back(back);
         let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at].into_iter().flatten();
-        others.chain(start).for_each(|at| *at = at.saturating_sub(back));
+        others.chain(start).chain(self.last_flag.until_mut()).for_each(|at| *at = at.saturating_sub(back));
     }
 
     pub(super) async fn on_time(&mut self) {
@@ -53,6 +55,10 @@ impl Follower {
         }
         if is_due(self.starting.as_ref().map(|starting| starting.deadline)) {
             self.serve_saved(now).await;
+        }
+        if is_due(self.last_flag.until()) {
+            let gone = self.last_flag.take().into_iter().map(Found::Nothing).collect();
+            self.change(false, |replica, now| replica.apply(gone, now)).await;
         }
         if is_due(self.replica.sweeps_at()) {
             self.change(false, |replica, now| replica.apply(Vec::new(), now)).await;

@@ -6,10 +6,12 @@ use flags_core::{Error, ErrorKind, Key, Result, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
+use super::fetch::{Fetched, Losses};
+use super::last_flag::LastFlag;
 use super::news::Link;
 use super::{Follower, fetch};
 use crate::events::ClientEvent;
-use crate::replica::{Found, Listed};
+use crate::replica::{Found, Listed, Unsure};
 
 /// More changes than this are compiled on a thread of their own: the task must not keep others waiting.
 const MANY: usize = 1_000;
@@ -18,13 +20,14 @@ const MANY: usize = 1_000;
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
     at: Timestamp,
+    link: Link,
     resyncs: u64,
 }
 
 /// What a read of the store came to.
 pub(super) enum Done {
     Listed(Begun, Result<Listed>),
-    Fetched(Begun, Vec<Key>, Result<Vec<Found>>),
+    Fetched(Begun, Vec<Key>, Result<Fetched>),
 }
 
 /// The read under way, or never.
@@ -42,7 +45,7 @@ impl Follower {
             return None;
         }
         let storage = Arc::clone(&self.shared.storage);
-        let begun = Begun { at: self.now(), resyncs: self.resyncs };
+        let begun = Begun { at: self.now(), link: self.link, resyncs: self.resyncs };
         if self.wants_reload {
             self.wants_reload = false;
             // What changed before is in what is read now.
@@ -50,33 +53,51 @@ impl Follower {
             let overrides = self.shared.on_demand.is_none();
             return Some(async move { Done::Listed(begun, fetch::list(storage, overrides).await) }.boxed());
         }
+        if self.link != Link::Following {
+            // Of a store that is lost single records say nothing: it may be about to come back
+            // empty.
+            return None;
+        }
         let most = storage.descriptor().limits().batch_ops.max(1);
         let keys: Vec<Key> = self.invalidated.iter().take(most).cloned().collect();
         for key in &keys {
             self.invalidated.remove(key);
         }
-        (!keys.is_empty()).then(|| {
-            async move { Done::Fetched(begun, keys.clone(), fetch::get(storage, keys).await) }.boxed()
-        })
+        if keys.is_empty() {
+            return None;
+        }
+        let in_force = keys.iter().filter(|key| self.replica.is_in_force(key, begun.at)).cloned().collect();
+        let known = fetch::Known { in_force, ruleset: Arc::clone(self.replica.ruleset()) };
+        Some(
+            async move { Done::Fetched(begun, keys.clone(), fetch::get(storage, keys, known).await) }.boxed(),
+        )
+    }
+
+    /// Whether the store was followed without a break since then, or not at all.
+    fn is_unbroken_since(&self, begun: Begun) -> bool {
+        self.link == begun.link && self.resyncs == begun.resyncs
     }
 
     pub(super) async fn take_in(&mut self, done: Done) {
         match done {
             Done::Listed(begun, Ok(listed)) => {
                 self.succeeded();
-                self.synced =
-                    begun.resyncs == self.resyncs && matches!(self.link, Link::Following | Link::Polling);
-                self.take_in_all(listed).await;
+                let unbroken = self.is_unbroken_since(begun);
+                self.synced = unbroken && matches!(self.link, Link::Following | Link::Polling);
+                self.take_in_all(listed, unbroken).await;
                 self.poll_later();
             }
             Done::Listed(_, Err(error)) => {
                 self.wants_reload = true;
                 self.failed(error).await;
             }
-            Done::Fetched(begun, _, Ok(found)) => {
+            Done::Fetched(begun, _, Ok(mut fetched)) => {
                 self.succeeded();
-                let found = found.into_iter().filter(|one| self.is_in_time(&one.key(), begun.at)).collect();
-                self.take_in_some(found).await;
+                // Otherwise everything is read again, and who knows which store has answered.
+                if self.is_unbroken_since(begun) {
+                    fetched.found.retain(|one| self.is_in_time(&one.key(), begun.at));
+                    self.take_in_some(fetched).await;
+                }
             }
             Done::Fetched(_, keys, Err(error)) => {
                 self.invalidated.extend(keys);
@@ -85,7 +106,8 @@ impl Follower {
         }
     }
 
-    /// Whether no change overtook the fetch of that key. Otherwise it is read again, and never installed from before the change.
+    /// Whether no change overtook the fetch of that key. Otherwise it is read again, and never
+    /// installed from before the change.
     fn is_in_time(&mut self, key: &Key, began: Timestamp) -> bool {
         let in_time = !self.invalidated.contains(key);
         if in_time {
@@ -96,10 +118,14 @@ impl Follower {
         in_time
     }
 
-    async fn take_in_all(&mut self, listed: Listed) {
+    async fn take_in_all(&mut self, listed: Listed, unbroken: bool) {
         // Accepted or not, it was about this listing: a later emptiness is another one.
         let accepts_empty = std::mem::take(&mut self.accepts_empty);
         if listed.flags == 0 && self.replica.has_flags() && !accepts_empty {
+            if unbroken && self.last_flag.is_awaited() {
+                // That is known already, and what it means will be.
+                return;
+            }
             if !std::mem::replace(&mut self.store_emptied, true) {
                 self.shared.events.tell(&ClientEvent::StoreEmptied);
             }
@@ -107,20 +133,35 @@ impl Follower {
         }
         self.store_emptied = false;
         self.read = true;
-        // Of these the listing may show an older value than there is, also where none is known yet.
-        let invalidated = self.invalidated.clone();
-        self.overtaken.listing(&invalidated, self.now());
+        self.last_flag = LastFlag::default();
+        self.overtaken.listing(&self.invalidated, self.now());
+        let unsure = Unsure { keys: self.invalidated.clone(), absences: !unbroken };
         let many = listed.records.len() > MANY;
-        self.change(many, move |replica, now| replica.take_over(listed, &invalidated, now)).await;
+        self.change(many, move |replica, now| replica.take_over(listed, &unsure, now)).await;
     }
 
-    async fn take_in_some(&mut self, found: Vec<Found>) {
+    async fn take_in_some(&mut self, Fetched { mut found, losses }: Fetched) {
+        let shows_a_flag = found.iter().any(Found::is_a_flag);
         if self.store_emptied {
             // Of a store that lost everything single records say nothing, until there is a flag again.
-            let is_flag =
-                |one: &Found| matches!(one.key(), Key::Flag(_)) && !matches!(one, Found::Nothing(_));
-            self.wants_reload |= found.iter().any(is_flag);
+            self.wants_reload |= shows_a_flag;
             return;
+        }
+        match (losses, self.replica.ruleset().len()) {
+            // Without a flag nothing decides, and nothing is lost.
+            (_, 0) => {}
+            (Losses::Doubtful, 1) => found = self.last_flag.keep_back(found, self.now()),
+            (Losses::Doubtful, _) => {
+                // A listing shows whether there is anything at all.
+                self.synced = false;
+                self.wants_reload = true;
+                return;
+            }
+            // The store was not emptied: what was kept back is asked for again, to be sure.
+            _ if losses == Losses::Deleted || shows_a_flag => {
+                self.invalidated.extend(self.last_flag.take());
+            }
+            _ => {}
         }
         let many = found.len() > MANY;
         self.change(many, move |replica, now| replica.apply(found, now)).await;

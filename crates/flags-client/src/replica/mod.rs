@@ -31,6 +31,23 @@ impl Found {
             Self::Nothing(key) | Self::Unreadable(key, _) => key.clone(),
         }
     }
+
+    pub(crate) fn is_nothing(&self) -> bool {
+        matches!(self, Self::Nothing(_))
+    }
+
+    /// The key of the flag, be there one or not.
+    pub(crate) fn flag_key(&self) -> Option<FlagKey> {
+        match self.key() {
+            Key::Flag(key) => Some(key),
+            _ => None,
+        }
+    }
+
+    /// Whether there is a flag, readable or not.
+    pub(crate) fn is_a_flag(&self) -> bool {
+        !self.is_nothing() && self.flag_key().is_some()
+    }
 }
 
 /// A whole store, as it was listed.
@@ -42,6 +59,16 @@ pub(crate) struct Listed {
     pub(crate) nameless: Vec<Arc<Error>>,
     /// Flags, readable or not.
     pub(crate) flags: usize,
+}
+
+/// What of a listing is not known for sure.
+#[derive(Debug)]
+pub(crate) struct Unsure {
+    /// What changed since it began: it may show an older value than there is.
+    pub(crate) keys: HashSet<Key>,
+    /// Whether anything may have happened since, such as the store being emptied: what it does not
+    /// show may have been there.
+    pub(crate) absences: bool,
 }
 
 /// The records of the store as far as the client needs them. Owned by one task, which publishes its rules.
@@ -90,6 +117,11 @@ impl Replica {
         self.records.iter().cloned().collect()
     }
 
+    /// Whether it holds a record under that key that counts.
+    pub(crate) fn is_in_force(&self, key: &Key, now: Timestamp) -> bool {
+        self.records.get(key).is_some_and(|record| !record.is_expired(now))
+    }
+
     /// The flag that the override under that key belongs to.
     pub(crate) fn owner_of(&self, key: &Key) -> Option<&FlagKey> {
         match key {
@@ -103,29 +135,24 @@ impl Replica {
         self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
     }
 
-    /// Makes it what was listed, except for the `invalidated` keys. Tells what that touched.
-    pub(crate) fn take_over(
-        &mut self,
-        mut listed: Listed,
-        invalidated: &HashSet<Key>,
-        now: Timestamp,
-    ) -> Touched {
+    /// Makes it what was listed, as far as that is sure. Tells what that touched.
+    pub(crate) fn take_over(&mut self, mut listed: Listed, unsure: &Unsure, now: Timestamp) -> Touched {
         let nameless = std::mem::replace(&mut self.nameless, std::mem::take(&mut listed.nameless));
-        let found = self.differences(listed, invalidated);
+        let found = self.differences(listed, unsure);
         let mut touched = self.apply(found, now);
         touched.unreadable |= !(nameless.is_empty() && self.nameless.is_empty());
         touched
     }
 
-    /// What applying a whole store amounts to. Of `invalidated` keys the listing may show an older value than there is: what
-    /// is known of them, or that nothing is, stays until they are fetched.
-    fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
-        let stays = |key: &Key| invalidated.contains(key);
+    /// What applying a whole store amounts to. What is known of the keys of which it is not sure,
+    /// or that nothing is, stays.
+    fn differences(&self, listed: Listed, unsure: &Unsure) -> Vec<Found> {
+        let stays = |key: &Key| unsure.keys.contains(key);
         let mut found = Vec::new();
         for record in self.records.iter() {
             let key = record.key();
             let listed = listed.records.get(&key).is_some() || listed.unreadable.contains_key(&key);
-            if !listed && !stays(&key) {
+            if !listed && !unsure.absences && !stays(&key) {
                 found.push(Found::Nothing(key));
             }
         }
