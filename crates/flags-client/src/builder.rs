@@ -28,9 +28,11 @@ pub enum Startup {
     },
     /// Nothing: evaluations answer the caller's defaults until the first load.
     ServeDefaults,
-    /// The first load, for at most so long. If the store fails before, or takes longer, what an earlier run saved in this
-    /// file is served, as stale since it was saved; without such a file, starting is an error. The client then saves what it
-    /// knows there whenever it changes: atomically, as an export document.
+    /// The first load, for at most so long. If the store fails before, or takes longer, what an
+    /// earlier run saved in this file is served, as stale since it was saved; without such a file,
+    /// starting is an error. It is served, too, where the store turns out to have no flag although
+    /// the file has: [`StoreEmptied`](crate::StaleCause::StoreEmptied). The client then saves what
+    /// it knows there whenever it changes: atomically, as an export document.
     LastSaved {
         /// The file. Its folder must exist.
         path: PathBuf,

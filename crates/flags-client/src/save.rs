@@ -23,25 +23,34 @@ pub(crate) struct Saved {
     pub(crate) at: Timestamp,
 }
 
+impl Saved {
+    pub(crate) fn has_flags(&self) -> bool {
+        self.records.iter().any(|record| matches!(record, Record::Flag(_)))
+    }
+}
+
 impl SavedFile {
     pub(crate) fn new(path: PathBuf) -> Self {
         Self { path }
     }
 
-    /// Reads the file. Blocks.
-    pub(crate) fn read(&self) -> Result<Saved> {
+    /// Reads the file, if there is one. Blocks.
+    pub(crate) fn read(&self) -> Result<Option<Saved>> {
         let unreadable = |e: std::io::Error| {
             Error::new(ErrorKind::Unavailable, "the file of the last saved state cannot be read")
                 .with_source(e)
         };
-        let json = fs::read(&self.path).map_err(unreadable)?;
+        let json = match fs::read(&self.path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            read => read.map_err(unreadable)?,
+        };
         let document = Document::from_json(&json)?;
         let written = || fs::metadata(&self.path).and_then(|file| file.modified()).map(Timestamp::from);
         let at = match document.extra.get(SAVED_AT).and_then(|at| at.to().ok()) {
             Some(at) => at,
             None => written().map_err(unreadable)?,
         };
-        Ok(Saved { records: document.records().collect(), at })
+        Ok(Some(Saved { records: document.records().collect(), at }))
     }
 
     /// Replaces the file: whoever reads it, also after a crash, finds the old one or the new one. Blocks.

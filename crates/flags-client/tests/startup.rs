@@ -2,10 +2,11 @@
 
 mod common;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use common::{Faulty, LONG, builder, cause, override_of, put, text_flag, until, until_fresh, user};
-use flags_client::{Freshness, StaleCause, Startup};
+use common::{Faulty, LONG, builder, cause, override_of, put, text, text_flag, until, until_fresh, user};
+use flags_client::{ClientEvent, Freshness, StaleCause, Startup};
 use flags_core::transfer::Document;
 use flags_core::{ErrorKind, Timestamp};
 
@@ -42,7 +43,7 @@ async fn the_last_saved_state_is_served_while_the_store_is_away() {
     // What changed last is saved when the client ends.
     one.default_value = Some("3".into());
     put(&*storage, one.clone()).await;
-    until("the change", || common::text(&client, "f") == "3").await;
+    until("the change", || text(&client, "f") == "3").await;
     client.close().await;
     assert_eq!(saved().expect("a document").flags, [one.clone()]);
 
@@ -52,22 +53,86 @@ async fn the_last_saved_state_is_served_while_the_store_is_away() {
     one.default_value = Some("4".into());
     put(&*storage, one.clone()).await;
     let client = save_often(builder(&storage)).startup(last_saved(LONG)).start().await.expect("started");
-    assert_eq!(common::text(&client, "f"), "3");
+    assert_eq!(text(&client, "f"), "3");
     let Freshness::Stale { since, cause: why } = client.freshness() else {
         panic!("{:?}", client.freshness())
     };
     assert!(since <= before && why == StaleCause::LastSaved);
     storage.set(&storage.reads_fail, false);
     until_fresh(&client).await;
-    assert_eq!(common::text(&client, "f"), "4");
+    assert_eq!(text(&client, "f"), "4");
 
     // A store that hangs is waited for until the deadline.
     drop(client);
     let _held = storage.hold_list();
     let client =
         builder(&storage).startup(last_saved(Duration::from_millis(5))).start().await.expect("started");
-    assert!(["3", "4"].contains(&&*common::text(&client, "f")));
+    assert!(["3", "4"].contains(&&*text(&client, "f")));
     assert_eq!(cause(&client), Some(StaleCause::LastSaved));
     // The file of an earlier run is no store: its flags outlive an empty one.
-    assert_eq!(client.string_value("f", "d", &user("other")), common::text(&client, "f"));
+    assert_eq!(client.string_value("f", "d", &user("other")), text(&client, "f"));
+}
+
+#[tokio::test]
+async fn the_saved_flags_are_served_and_kept_where_the_store_came_back_empty_before_the_start() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flags.json");
+    let start = |storage: &Arc<Faulty>| {
+        let startup = Startup::LastSaved { path: path.clone(), deadline: LONG };
+        builder(storage).startup(startup).save_interval(Duration::from_millis(1)).start()
+    };
+    let saved = || {
+        let json = std::fs::read(&path).expect("a file");
+        Document::from_json(&json).expect("a document").flags.len()
+    };
+    let storage = Faulty::new();
+    put(&*storage, text_flag("f", "1")).await;
+    let client = start(&storage).await.expect("started");
+    client.close().await;
+    assert_eq!(saved(), 1);
+    let before = Timestamp::now();
+
+    let storage = Faulty::new();
+    let client = start(&storage).await.expect("started");
+    let Freshness::Stale { since, cause: why } = client.freshness() else { panic!("it is empty") };
+    assert!(since <= before && why == StaleCause::StoreEmptied);
+    assert_eq!(text(&client, "f"), "1");
+    client.close().await;
+    assert_eq!(saved(), 1);
+
+    // Told to accept it, it does.
+    let client = start(&storage).await.expect("started");
+    client.accept_empty().await;
+    until_fresh(&client).await;
+    assert_eq!(text(&client, "f"), "default");
+    client.close().await;
+    assert_eq!(saved(), 0);
+    // And there is nothing to fall back to from then on.
+    let client = start(&storage).await.expect("started");
+    until_fresh(&client).await;
+    // Flags that come are followed, as ever.
+    let mut events = client.subscribe();
+    put(&*storage, text_flag("g", "1")).await;
+    while !matches!(events.next().await, Some(ClientEvent::FlagsChanged(_))) {}
+    assert_eq!(text(&client, "g"), "1");
+}
+
+#[tokio::test]
+async fn a_saved_file_that_cannot_be_read_is_not_replaced_by_an_empty_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flags.json");
+    std::fs::write(&path, "{ broken").expect("written");
+    let storage = Faulty::new();
+    let startup = Startup::LastSaved { path: path.clone(), deadline: LONG };
+    let client = builder(&storage).startup(startup).start().await.expect("started");
+    assert!(client.diagnostics().file.is_some());
+    client.close().await;
+    assert_eq!(std::fs::read_to_string(&path).expect("a file"), "{ broken");
+
+    let startup = Startup::LastSaved { path: path.clone(), deadline: LONG };
+    let client = builder(&storage).startup(startup).start().await.expect("started");
+    put(&*storage, text_flag("f", "1")).await;
+    until("the flag", || text(&client, "f") == "1").await;
+    client.close().await;
+    assert!(Document::from_json(&std::fs::read(&path).expect("a file")).is_ok());
 }

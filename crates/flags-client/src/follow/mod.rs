@@ -79,6 +79,8 @@ pub(crate) struct Follower {
     /// The latest instant that the clock told.
     told: Timestamp,
     stale: Option<Staleness>,
+    /// The file of the last saved state could not be read, and is not replaced by an empty one.
+    spares_file: bool,
     saving: Option<Saving>,
 }
 
@@ -116,6 +118,7 @@ impl Follower {
             save_at: None,
             told: now,
             stale: None,
+            spares_file: false,
             saving: None,
         }
     }

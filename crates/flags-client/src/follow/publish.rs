@@ -79,7 +79,8 @@ impl Follower {
         counts.extend(changed.iter());
         let unreadable = self.replica.unreadable().cloned().collect();
         self.shared.publish(State { ruleset, loaded: true, counts, unreadable, flag_set }, changed);
-        if self.settings.file.is_some() && self.read && self.save_at.is_none() {
+        self.spares_file &= !self.replica.has_flags();
+        if self.settings.file.is_some() && self.read && !self.spares_file && self.save_at.is_none() {
             self.save_at = Some(self.now().saturating_add(self.settings.save_interval));
         }
     }

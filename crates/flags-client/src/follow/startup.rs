@@ -9,8 +9,10 @@ use tokio::task::spawn_blocking;
 
 use super::freshness::Staleness;
 use super::{Follower, fetch};
+use crate::events::ClientEvent;
 use crate::freshness::StaleCause;
 use crate::replica::Unsure;
+use crate::save::Saved;
 
 /// Who waits for the first load, and until when the store alone is waited for.
 #[derive(Debug)]
@@ -30,15 +32,10 @@ impl Follower {
         let is_over = now >= starting.deadline;
         let read = spawn_blocking(move || file.read()).await;
         match read {
-            Ok(Ok(saved)) => {
-                self.stale = Some(Staleness { since: saved.at, cause: StaleCause::LastSaved });
-                let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
-                let unsure = Unsure { keys: HashSet::new(), absences: false };
-                self.change(true, move |replica, now| replica.take_over(listed, &unsure, now)).await;
-                self.started(Ok(()));
-            }
+            Ok(Ok(Some(saved))) => self.serve(saved, StaleCause::LastSaved).await,
             // Until the deadline the store may still answer.
-            Ok(Err(_)) if !is_over => {}
+            Ok(_) if !is_over => {}
+            Ok(Ok(None)) => self.started(Err(self.nothing_to_serve())),
             Ok(Err(error)) => {
                 self.shared.file_error.store(Some(Arc::new(error)));
                 self.started(Err(self.nothing_to_serve()));
@@ -46,6 +43,35 @@ impl Follower {
             // The runtime is shutting down.
             Err(_) => self.started(Err(self.nothing_to_serve())),
         }
+    }
+
+    /// Where the store has no flag, and an earlier run knew some, those are served: it came back
+    /// empty while nobody looked. Tells whether it did.
+    pub(super) async fn serves_saved_instead(&mut self) -> bool {
+        let Some(file) = self.settings.file.clone() else { return false };
+        match spawn_blocking(move || file.read()).await {
+            Ok(Ok(Some(saved))) if saved.has_flags() => {
+                self.store_emptied = true;
+                self.serve(saved, StaleCause::StoreEmptied).await;
+                self.shared.events.tell(&ClientEvent::StoreEmptied);
+                true
+            }
+            Ok(Err(error)) => {
+                self.shared.file_error.store(Some(Arc::new(error)));
+                // Who knows what is in it: it is not given up for nothing.
+                self.spares_file = true;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    async fn serve(&mut self, saved: Saved, cause: StaleCause) {
+        self.stale = Some(Staleness { since: saved.at, cause });
+        let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
+        let unsure = Unsure { keys: HashSet::new(), absences: false };
+        self.change(true, move |replica, now| replica.take_over(listed, &unsure, now)).await;
+        self.started(Ok(()));
     }
 
     fn nothing_to_serve(&self) -> Error {

@@ -131,6 +131,9 @@ impl Follower {
             }
             return;
         }
+        if listed.flags == 0 && !self.read && !accepts_empty && self.serves_saved_instead().await {
+            return;
+        }
         self.store_emptied = false;
         self.read = true;
         self.last_flag = LastFlag::default();
