@@ -31,6 +31,8 @@ pub(crate) async fn list(storage: StorageHandle, overrides: bool) -> Result<List
             }
         }
     }
+    // A store that is closed meanwhile may end its listings without a word, but answers no call.
+    storage.get(&[]).await?;
     Ok(listed)
 }
 

@@ -45,6 +45,8 @@ pub(crate) struct Faulty {
     pub(crate) is_empty: AtomicBool,
     /// Listings of flags show a record whose name nobody can tell.
     pub(crate) has_nameless: AtomicBool,
+    /// The store is closed while its flags are listed, and that ends there.
+    pub(crate) closes_at_listing: AtomicBool,
     /// Single reads know of nothing yet, as of a replica of the store that is behind.
     pub(crate) gets_lag: AtomicBool,
     /// Commits that name this key, or all, are answered so.
@@ -92,6 +94,7 @@ impl Faulty {
             watch_fails: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
             has_nameless: AtomicBool::new(false),
+            closes_at_listing: AtomicBool::new(false),
             gets_lag: AtomicBool::new(false),
             refused: Mutex::default(),
             commits: AtomicUsize::new(0),
@@ -167,6 +170,10 @@ impl Storage for Faulty {
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>>>> {
+        if keys.is_empty() {
+            // Nothing is read: whoever asks wants to know whether the store is still open.
+            return self.inner.get(keys).await;
+        }
         self.gets.fetch_add(1, Ordering::SeqCst);
         self.keys_got.fetch_add(keys.len(), Ordering::SeqCst);
         let answer = self.inner.get(keys).await;
@@ -187,6 +194,10 @@ impl Storage for Faulty {
                     items.insert(0, Err(Error::new(ErrorKind::Corrupt, "a record without a name")));
                 }
                 wait(&self.held_lists).await;
+                if self.closes_at_listing.load(Ordering::SeqCst) {
+                    items.truncate(1);
+                    self.inner.close().await.expect("closed");
+                }
             }
             match Self::check(&self.reads_fail) {
                 Err(error) => stream::iter(vec![Err(error)]),
