@@ -103,6 +103,26 @@ async fn only_the_emptiness_that_was_told_is_accepted() {
 }
 
 #[tokio::test]
+async fn an_emptiness_that_was_found_before_it_was_accepted_is_not_what_was_accepted() {
+    let (storage, client, _) = following(&["f"]).await;
+    storage.set(&storage.is_empty, true);
+    storage.inject(&Change::Resync);
+    until_emptied(&client).await;
+    // Another look is under way, from when it was empty.
+    let (mut before, mut after) = (storage.hold_list(), storage.hold_list());
+    storage.inject(&Change::Resync);
+    before.reached().await;
+    client.accept_empty().await;
+    before.release();
+    after.reached().await;
+    assert!(serves(&client, "f"), "the store was not asked again yet");
+    storage.set(&storage.is_empty, false);
+    after.release();
+    until_fresh(&client).await;
+    assert!(serves(&client, "f"));
+}
+
+#[tokio::test]
 async fn a_store_that_comes_back_empty_while_a_change_waits_to_be_read_is_not_believed() {
     let storage = Faulty::new();
     let mut a = text_flag("a", "1");

@@ -26,7 +26,8 @@ pub(super) struct Begun {
 
 /// What a read of the store came to.
 pub(super) enum Done {
-    Listed(Begun, Result<Listed>),
+    /// Everything; with whether it may be nothing.
+    Listed(Begun, bool, Result<Listed>),
     Fetched(Begun, Vec<Key>, Result<Fetched>),
 }
 
@@ -51,7 +52,11 @@ impl Follower {
             // What changed before is in what is read now.
             self.invalidated.clear();
             let overrides = self.shared.on_demand.is_none();
-            return Some(async move { Done::Listed(begun, fetch::list(storage, overrides).await) }.boxed());
+            // About this listing, which begins after it was said: a later emptiness is another one.
+            let accepts_empty = std::mem::take(&mut self.accepts_empty);
+            let list =
+                async move { Done::Listed(begun, accepts_empty, fetch::list(storage, overrides).await) };
+            return Some(list.boxed());
         }
         if self.link != Link::Following {
             // Of a store that is lost single records say nothing: it may be about to come back
@@ -80,14 +85,15 @@ impl Follower {
 
     pub(super) async fn take_in(&mut self, done: Done) {
         match done {
-            Done::Listed(begun, Ok(listed)) => {
+            Done::Listed(begun, accepts_empty, Ok(listed)) => {
                 self.succeeded();
                 let unbroken = self.is_unbroken_since(begun);
                 self.synced = unbroken && matches!(self.link, Link::Following | Link::Polling);
-                self.take_in_all(listed, unbroken).await;
+                self.take_in_all(listed, unbroken, accepts_empty).await;
                 self.poll_later();
             }
-            Done::Listed(_, Err(error)) => {
+            Done::Listed(_, accepts_empty, Err(error)) => {
+                self.accepts_empty |= accepts_empty;
                 self.wants_reload = true;
                 self.failed(error).await;
             }
@@ -118,10 +124,10 @@ impl Follower {
         in_time
     }
 
-    async fn take_in_all(&mut self, listed: Listed, unbroken: bool) {
-        // Accepted or not, it was about this listing: a later emptiness is another one.
-        let accepts_empty = std::mem::take(&mut self.accepts_empty);
-        if listed.flags == 0 && self.replica.has_flags() && !accepts_empty {
+    async fn take_in_all(&mut self, listed: Listed, unbroken: bool, accepts_empty: bool) {
+        if listed.flags == 0 && self.replica.has_flags() && !(accepts_empty && unbroken) {
+            // Broken off, it is begun again.
+            self.accepts_empty |= accepts_empty;
             if unbroken && self.last_flag.is_awaited() {
                 // That is known already, and what it means will be.
                 return;
