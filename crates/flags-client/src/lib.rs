@@ -20,9 +20,11 @@
 //!
 //! # Clocks
 //!
-//! What a client knows it judges by its own clock, and the scheduler executes what is due by its own; the store judges by the store's.
-//! So on a machine whose clock is an hour ahead overrides end, windows open and changes are applied an hour early, for as long as that clock is
-//! wrong; a change that was applied stays applied. `health` of a store with a clock warns where the two differ by more than a second.
+//! What a client knows it judges by its own clock, and the scheduler executes what is due by its
+//! own; the store judges by the store's. So on a machine whose clock is an hour ahead overrides
+//! end, windows open and changes are applied an hour early, for as long as that clock is wrong; a
+//! change that was applied stays applied, and an override that ended counts again within seconds.
+//! `health` of a store with a clock warns where the two differ by more than a second.
 //!
 //! # Examples
 //!

@@ -12,7 +12,7 @@ use common::{
 use flags_client::{Freshness, StaleCause, Startup};
 use flags_core::storage::Change;
 use flags_core::{
-    Clock, Condition, ErrorKind, Key, ManualClock, Rule, Segment, SegmentName, Storage, TimeSchedule,
+    Clock as _, Condition, ErrorKind, Key, ManualClock, Rule, Segment, SegmentName, Storage, TimeSchedule,
     Timestamp,
 };
 use flags_engine::{ErrorCode, Reason};
@@ -392,41 +392,6 @@ async fn a_store_whose_reads_lag_is_read_again_after_a_while() {
     put(&*storage, text_flag("g", "2")).await;
     // The read that followed the change knew nothing of it, and no other change comes.
     until("the flag", || text(&client, "g") == "2").await;
-}
-
-/// The system's clock, which somebody sets back.
-#[derive(Debug, Default)]
-struct SetBack(std::sync::atomic::AtomicBool);
-
-#[async_trait::async_trait]
-impl Clock for SetBack {
-    fn now(&self) -> Timestamp {
-        let back =
-            Duration::from_secs(if self.0.load(std::sync::atomic::Ordering::SeqCst) { 3_600 } else { 0 });
-        Timestamp::now().saturating_sub(back)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_set_back_delays_nothing() {
-    let clock = Arc::new(SetBack::default());
-    let storage = Faulty::unwatched(clock.clone());
-    let mut f = text_flag("f", "1");
-    put(&*storage, f.clone()).await;
-    let client = builder(&storage)
-        .clock(clock.clone())
-        .poll_interval(Duration::from_millis(20))
-        .start()
-        .await
-        .expect("started");
-    clock.0.store(true, std::sync::atomic::Ordering::SeqCst);
-    f.default_value = Some("2".into());
-    put(&*storage, f).await;
-    until("the next poll", || text(&client, "f") == "2").await;
 }
 
 #[test]

@@ -76,6 +76,7 @@ pub(crate) struct Follower {
     retry_at: Option<Timestamp>,
     poll_at: Option<Timestamp>,
     save_at: Option<Timestamp>,
+    look_at: Option<Timestamp>,
     /// The latest instant that the clock told.
     told: Timestamp,
     stale: Option<Staleness>,
@@ -116,6 +117,7 @@ impl Follower {
             retry_at: None,
             poll_at: None,
             save_at: None,
+            look_at: None,
             told: now,
             stale: None,
             spares_file: false,
@@ -134,6 +136,7 @@ impl Follower {
             if work.is_none() {
                 work = self.next_work();
             }
+            self.look_later();
             self.release();
             self.tell_freshness();
             timer.set(&clock, self.wakes_at(work.is_some()));

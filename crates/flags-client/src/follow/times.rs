@@ -1,5 +1,7 @@
 //! What is done without being told, and when.
 
+use std::time::Duration;
+
 use flags_core::Timestamp;
 use flags_core::storage::Capability;
 
@@ -7,6 +9,9 @@ use super::Follower;
 use super::news::Link;
 use crate::backoff::jittered;
 use crate::replica::Found;
+
+/// How soon it is noticed that the clock was set back, where nothing else happens and it matters.
+const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
 
 impl Follower {
     /// Where no news comes, or where what is read may be older than the news, everything is read again after a while.
@@ -25,11 +30,13 @@ impl Follower {
         let save = self.save_at.filter(|_| self.saving.is_none());
         let start = self.starting.as_ref().filter(|_| !self.read).map(|starting| starting.deadline);
         let overtaken = self.overtaken.turns_at(self.now());
-        let times = [retry, poll, save, start, overtaken, self.last_flag.until(), self.replica.sweeps_at()];
+        let (last_flag, sweep) = (self.last_flag.until(), self.replica.sweeps_at());
+        let times = [retry, poll, save, start, overtaken, last_flag, sweep, self.look_at];
         times.into_iter().flatten().min()
     }
 
-    /// Where the clock was set back, what was to be done after a while is not put off by it.
+    /// Where the clock was set back, what was to be done after a while is not put off by it, and
+    /// overrides that were dropped as expired, and are not, are read again.
     pub(super) fn notice_set_back(&mut self) {
         let now = self.now();
         let back = self.told.saturating_since(now);
@@ -39,8 +46,20 @@ impl Follower {
         }
         let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
         self.overtaken.set_back(back);
-        let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at].into_iter().flatten();
+        let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at, &mut self.look_at];
+        let others = others.into_iter().flatten();
         others.chain(start).chain(self.last_flag.until_mut()).for_each(|at| *at = at.saturating_sub(back));
+        if self.replica.lacks_overrides(now) {
+            self.synced = false;
+            self.wants_reload = true;
+        }
+    }
+
+    /// Goes on looking at the clock, as long as that matters.
+    pub(super) fn look_later(&mut self) {
+        if self.look_at.is_none() && self.replica.has_dropped() && !self.closed {
+            self.look_at = Some(self.now().saturating_add(LOOK_AT_THE_CLOCK));
+        }
     }
 
     pub(super) async fn on_time(&mut self) {
@@ -48,6 +67,9 @@ impl Follower {
         let is_due = |at: Option<Timestamp>| at.is_some_and(|at| at <= now);
         if is_due(self.retry_at) {
             self.retry_at = None;
+        }
+        if is_due(self.look_at) {
+            self.look_at = None;
         }
         if is_due(self.poll_at) {
             self.poll_at = None;

@@ -80,6 +80,8 @@ pub(crate) struct Replica {
     schedules: HashMap<FlagId, BTreeMap<(String, TimeScheduleId), Arc<TimeSchedule>>>,
     /// Overrides that expire, the next one first.
     expiring: BTreeSet<(Timestamp, Key)>,
+    /// The latest expiry of those that were dropped since everything was listed.
+    dropped_to: Option<Timestamp>,
     unreadable: BTreeMap<Key, Arc<Error>>,
     /// As the last listing had them.
     nameless: Vec<Arc<Error>>,
@@ -93,6 +95,7 @@ impl Replica {
             flag_keys: HashMap::new(),
             schedules: HashMap::new(),
             expiring: BTreeSet::new(),
+            dropped_to: None,
             unreadable: BTreeMap::new(),
             nameless: Vec::new(),
             ruleset: Arc::new(Ruleset::builder(semantics).build()),
@@ -135,10 +138,21 @@ impl Replica {
         self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
     }
 
+    /// Whether overrides were dropped because they had expired.
+    pub(crate) fn has_dropped(&self) -> bool {
+        self.dropped_to.is_some()
+    }
+
+    /// Whether one of them has not: the clock that said so was wrong.
+    pub(crate) fn lacks_overrides(&self, now: Timestamp) -> bool {
+        self.dropped_to.is_some_and(|expiry| expiry > now)
+    }
+
     /// Makes it what was listed, as far as that is sure. Tells what that touched.
     pub(crate) fn take_over(&mut self, mut listed: Listed, unsure: &Unsure, now: Timestamp) -> Touched {
         let nameless = std::mem::replace(&mut self.nameless, std::mem::take(&mut listed.nameless));
         let found = self.differences(listed, unsure);
+        self.dropped_to = None;
         let mut touched = self.apply(found, now);
         touched.unreadable |= !(nameless.is_empty() && self.nameless.is_empty());
         touched
@@ -300,8 +314,9 @@ impl Replica {
     /// Drops overrides that expired a while ago. Decisions tell by the instant, and do not wait for this.
     fn sweep(&mut self, now: Timestamp, edit: &mut Edit) {
         while self.has_expired(now)
-            && let Some((_, key)) = self.expiring.pop_first()
+            && let Some((expiry, key)) = self.expiring.pop_first()
         {
+            self.dropped_to = self.dropped_to.max(Some(expiry));
             // Expiry is no change: whoever listens knew of it.
             self.remove(&key, edit, &mut Touched::default());
         }
