@@ -12,6 +12,8 @@ mod news;
 mod overtaken;
 mod publish;
 mod startup;
+#[cfg(test)]
+mod tests;
 mod times;
 mod work;
 
@@ -73,6 +75,8 @@ pub(crate) struct Follower {
     last_flag: LastFlag,
     closed: bool,
     backoff: Backoff,
+    /// Of taking in what was read.
+    mishaps: Backoff,
     retry_at: Option<Timestamp>,
     poll_at: Option<Timestamp>,
     save_at: Option<Timestamp>,
@@ -98,6 +102,7 @@ impl Follower {
         Self {
             replica: Replica::new(settings.semantics),
             backoff: Backoff::new(settings.retry),
+            mishaps: Backoff::new(settings.retry),
             shared,
             settings,
             commands,

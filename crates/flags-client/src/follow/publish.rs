@@ -3,11 +3,16 @@
 use std::sync::Arc;
 
 use flags_core::{Error, ErrorKind, Result, Timestamp};
-use tokio::task::{JoinHandle, spawn_blocking};
+use tokio::task::{JoinError, JoinHandle, spawn_blocking};
 
 use super::Follower;
+use super::last_flag::LastFlag;
 use crate::replica::{Replica, Touched};
 use crate::state::State;
+
+/// More records than this are taken in on a thread of their own: the task must not keep others
+/// waiting.
+const MANY: usize = 1_000;
 
 /// A save under way.
 pub(super) type Saving = JoinHandle<Result<()>>;
@@ -23,27 +28,62 @@ pub(super) async fn saved(saving: &mut Option<Saving>) -> Result<()> {
 }
 
 impl Follower {
-    /// Changes the replica, and publishes what became of it.
+    /// Changes the replica by so many records, and publishes what became of it.
     pub(super) async fn change(
         &mut self,
-        many: bool,
+        records: usize,
         change: impl FnOnce(&mut Replica, Timestamp) -> Touched + Send + 'static,
     ) {
         let now = self.now();
+        // What has expired goes with it.
+        let is_long = records > MANY || self.replica.expired(now, MANY + 1) > MANY;
+        if let Some(touched) = self.lend(is_long, move |replica| change(replica, now)).await {
+            self.mishaps.reset();
+            self.unpublished.merge(touched);
+            self.publish();
+        }
+    }
+
+    /// Lets the job have the replica; a long one on a thread of its own. `None` if it came to
+    /// nothing.
+    async fn lend<T: Send + 'static>(
+        &mut self,
+        is_long: bool,
+        job: impl FnOnce(&mut Replica) -> T + Send + 'static,
+    ) -> Option<T> {
         let mut replica = std::mem::replace(&mut self.replica, Replica::new(self.settings.semantics));
         let job = move || {
-            let touched = change(&mut replica, now);
-            (replica, touched)
+            let done = job(&mut replica);
+            (replica, done)
         };
-        let done = if many { spawn_blocking(job).await.ok() } else { Some(job()) };
-        let Some((replica, touched)) = done else {
-            // The runtime is shutting down, and this task with it. What is published stays.
-            self.wants_reload = true;
+        match if is_long { spawn_blocking(job).await } else { Ok(job()) } {
+            Ok((replica, done)) => {
+                self.replica = replica;
+                Some(done)
+            }
+            Err(end) => {
+                self.replica_is_lost(end);
+                None
+            }
+        }
+    }
+
+    /// The replica is gone with the thread that had it. What is published stays, until everything
+    /// was read again.
+    fn replica_is_lost(&mut self, end: JoinError) {
+        if !end.is_panic() {
+            // The runtime is shutting down, and this task with it.
+            self.closed = true;
             return;
-        };
-        self.replica = replica;
-        self.unpublished.merge(touched);
-        self.publish();
+        }
+        let what = "taking in what was read ended in a panic; it is read again";
+        let error = Error::new(ErrorKind::Unavailable, what).with_source(end);
+        self.shared.store_error.store(Some(Arc::new(error)));
+        (self.read, self.synced, self.wants_reload) = (false, false, true);
+        self.last_flag = LastFlag::default();
+        self.save_at = None;
+        // What was read may well be what it panics of, each time.
+        self.retry_at = Some(self.now().saturating_add(self.mishaps.next()));
     }
 
     /// Whether the first flags are held back: some of them changed while they were read, and what

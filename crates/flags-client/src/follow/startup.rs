@@ -11,7 +11,7 @@ use super::freshness::Staleness;
 use super::{Follower, fetch};
 use crate::events::ClientEvent;
 use crate::freshness::StaleCause;
-use crate::replica::Unsure;
+use crate::replica::{Replica, Unsure};
 use crate::save::Saved;
 
 /// Who waits for the first load, and until when the store alone is waited for.
@@ -70,8 +70,10 @@ impl Follower {
         self.stale = Some(Staleness { since: saved.at, cause });
         let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
         let unsure = Unsure { keys: HashSet::new(), absences: false };
-        self.change(true, move |replica, now| replica.take_over(listed, &unsure, now)).await;
-        self.started(Ok(()));
+        let take_over = move |replica: &mut Replica, now| replica.take_over(listed, &unsure, now);
+        self.change(usize::MAX, take_over).await;
+        let is_served = self.shared.state.load().loaded;
+        self.started(if is_served { Ok(()) } else { Err(self.nothing_to_serve()) });
     }
 
     fn nothing_to_serve(&self) -> Error {

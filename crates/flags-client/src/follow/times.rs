@@ -79,11 +79,11 @@ impl Follower {
             self.serve_saved(now).await;
         }
         if is_due(self.last_flag.until()) {
-            let gone = self.last_flag.take().into_iter().map(Found::Nothing).collect();
-            self.change(false, |replica, now| replica.apply(gone, now)).await;
+            let gone: Vec<Found> = self.last_flag.take().into_iter().map(Found::Nothing).collect();
+            self.change(gone.len(), |replica, now| replica.apply(gone, now)).await;
         }
         if is_due(self.replica.sweeps_at()) {
-            self.change(false, |replica, now| replica.apply(Vec::new(), now)).await;
+            self.change(0, |replica, now| replica.apply(Vec::new(), now)).await;
         }
         if is_due(self.save_at) && self.saving.is_none() {
             self.save_at = None;

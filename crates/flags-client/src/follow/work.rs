@@ -13,9 +13,6 @@ use super::{Follower, fetch};
 use crate::events::ClientEvent;
 use crate::replica::{Found, Listed, Unsure};
 
-/// More changes than this are compiled on a thread of their own: the task must not keep others waiting.
-const MANY: usize = 1_000;
-
 /// When a read of the store began: by the clock, and by what was heard.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Begun {
@@ -125,7 +122,7 @@ impl Follower {
     }
 
     async fn take_in_all(&mut self, listed: Listed, unbroken: bool, accepts_empty: bool) {
-        if listed.flags == 0 && self.replica.has_flags() && !(accepts_empty && unbroken) {
+        if listed.flags == 0 && self.knows_flags() && !(accepts_empty && unbroken) {
             // Broken off, it is begun again.
             self.accepts_empty |= accepts_empty;
             if unbroken && self.last_flag.is_awaited() {
@@ -145,8 +142,13 @@ impl Follower {
         self.last_flag = LastFlag::default();
         self.overtaken.listing(&self.invalidated, self.now());
         let unsure = Unsure { keys: self.invalidated.clone(), absences: !unbroken };
-        let many = listed.records.len() > MANY;
-        self.change(many, move |replica, now| replica.take_over(listed, &unsure, now)).await;
+        let records = listed.records.len().max(self.replica.len());
+        self.change(records, move |replica, now| replica.take_over(listed, &unsure, now)).await;
+    }
+
+    /// Whether there are flags to lose.
+    fn knows_flags(&self) -> bool {
+        self.replica.has_flags() || !self.shared.state.load().ruleset.is_empty()
     }
 
     async fn take_in_some(&mut self, Fetched { mut found, losses }: Fetched) {
@@ -172,8 +174,7 @@ impl Follower {
             }
             _ => {}
         }
-        let many = found.len() > MANY;
-        self.change(many, move |replica, now| replica.apply(found, now)).await;
+        self.change(found.len(), move |replica, now| replica.apply(found, now)).await;
     }
 
     fn succeeded(&mut self) {

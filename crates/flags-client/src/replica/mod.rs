@@ -115,6 +115,11 @@ impl Replica {
         !self.ruleset.is_empty()
     }
 
+    /// How many records it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Every record, each costing a pointer.
     pub(crate) fn to_vec(&self) -> Vec<Record> {
         self.records.iter().cloned().collect()
@@ -136,6 +141,12 @@ impl Replica {
     /// When there is an expired override to drop.
     pub(crate) fn sweeps_at(&self) -> Option<Timestamp> {
         self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
+    }
+
+    /// How many overrides are to be dropped, counted no further than `most`.
+    pub(crate) fn expired(&self, now: Timestamp, most: usize) -> usize {
+        let long_ago = now.saturating_sub(GRACE);
+        self.expiring.iter().take_while(|(at, _)| *at <= long_ago).take(most).count()
     }
 
     /// Whether overrides were dropped because they had expired.
