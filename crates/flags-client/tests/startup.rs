@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Faulty, LONG, builder, cause, override_of, put, text, text_flag, until, until_fresh, user};
 use flags_client::{ClientEvent, Freshness, StaleCause, Startup};
 use flags_core::transfer::Document;
-use flags_core::{ErrorKind, Timestamp};
+use flags_core::{ErrorKind, ManualClock, Timestamp};
 
 #[tokio::test]
 async fn the_last_saved_state_is_served_while_the_store_is_away() {
@@ -135,4 +135,37 @@ async fn a_saved_file_that_cannot_be_read_is_not_replaced_by_an_empty_one() {
     until("the flag", || text(&client, "f") == "1").await;
     client.close().await;
     assert!(Document::from_json(&std::fs::read(&path).expect("a file")).is_ok());
+}
+
+#[tokio::test]
+async fn saving_rests_for_longer_than_it_took() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("flags.json");
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::new();
+    let mut f = text_flag("f", "0");
+    put(&*storage, f.clone()).await;
+    let startup = Startup::LastSaved { path: path.clone(), deadline: LONG };
+    let client = builder(&storage)
+        .clock(Arc::new(clock.clone()))
+        .startup(startup)
+        .save_interval(Duration::ZERO)
+        .start()
+        .await
+        .expect("started");
+    let saved = || {
+        let json = std::fs::read(&path).ok()?;
+        let flag = Document::from_json(&json).expect("a document").flags.pop()?;
+        flag.default_value.map(|value| value.text().to_owned())
+    };
+    until("the first save", || saved().is_some()).await;
+    // The clock stands still, and so the rest does not end, however often something changes.
+    for n in 1..=20 {
+        f.default_value = Some(n.to_string().as_str().into());
+        put(&*storage, f.clone()).await;
+        until("the change", || text(&client, "f") == n.to_string()).await;
+    }
+    assert_eq!(saved().as_deref(), Some("\"0\""));
+    clock.advance(Duration::from_secs(3_600));
+    until("the next save", || saved().as_deref() == Some("\"20\"")).await;
 }

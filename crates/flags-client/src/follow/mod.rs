@@ -11,6 +11,7 @@ mod last_flag;
 mod news;
 mod overtaken;
 mod publish;
+mod saving;
 mod startup;
 #[cfg(test)]
 mod tests;
@@ -31,7 +32,7 @@ use self::freshness::Staleness;
 use self::last_flag::LastFlag;
 use self::news::Link;
 use self::overtaken::Overtaken;
-use self::publish::{Saving, saved};
+use self::saving::{Saving, saved};
 use self::startup::Starting;
 use self::work::{Done, under_way};
 use crate::backoff::{Backoff, Pace};
@@ -80,6 +81,8 @@ pub(crate) struct Follower {
     retry_at: Option<Timestamp>,
     poll_at: Option<Timestamp>,
     save_at: Option<Timestamp>,
+    /// Before this nothing is saved again.
+    rested_at: Timestamp,
     look_at: Option<Timestamp>,
     /// The latest instant that the clock told.
     told: Timestamp,
@@ -122,6 +125,7 @@ impl Follower {
             retry_at: None,
             poll_at: None,
             save_at: None,
+            rested_at: now,
             look_at: None,
             told: now,
             stale: None,
@@ -167,10 +171,7 @@ impl Follower {
                     self.hear_ready(&mut news);
                     self.take_in(done).await;
                 }
-                saved = saved(&mut self.saving) => {
-                    self.saving = None;
-                    self.shared.file_error.store(saved.err().map(Arc::new));
-                }
+                saved = saved(&mut self.saving) => self.has_saved(saved),
                 () = timer.went_off() => self.on_time().await,
             }
         };
@@ -184,7 +185,7 @@ impl Follower {
             self.saving = None;
         }
         if self.save_at.is_some() {
-            self.saving = self.save();
+            self.saving = self.save().await;
             let _ = saved(&mut self.saving).await;
         }
         drop(self);

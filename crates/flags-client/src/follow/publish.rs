@@ -1,9 +1,9 @@
-//! Changing the replica, and publishing and saving what became of it.
+//! Changing the replica, and publishing what became of it.
 
 use std::sync::Arc;
 
-use flags_core::{Error, ErrorKind, Result, Timestamp};
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use flags_core::{Error, ErrorKind, Timestamp};
+use tokio::task::{JoinError, spawn_blocking};
 
 use super::Follower;
 use super::last_flag::LastFlag;
@@ -12,20 +12,7 @@ use crate::state::State;
 
 /// More records than this are taken in on a thread of their own: the task must not keep others
 /// waiting.
-const MANY: usize = 1_000;
-
-/// A save under way.
-pub(super) type Saving = JoinHandle<Result<()>>;
-
-/// The end of the save under way, or never.
-pub(super) async fn saved(saving: &mut Option<Saving>) -> Result<()> {
-    match saving {
-        Some(saving) => saving.await.unwrap_or_else(|e| {
-            Err(Error::new(ErrorKind::Unavailable, "saving was cut short").with_source(e))
-        }),
-        None => std::future::pending().await,
-    }
-}
+pub(super) const MANY: usize = 1_000;
 
 impl Follower {
     /// Changes the replica by so many records, and publishes what became of it.
@@ -46,7 +33,7 @@ impl Follower {
 
     /// Lets the job have the replica; a long one on a thread of its own. `None` if it came to
     /// nothing.
-    async fn lend<T: Send + 'static>(
+    pub(super) async fn lend<T: Send + 'static>(
         &mut self,
         is_long: bool,
         job: impl FnOnce(&mut Replica) -> T + Send + 'static,
@@ -119,15 +106,6 @@ impl Follower {
         counts.extend(changed.iter());
         let unreadable = self.replica.unreadable().cloned().collect();
         self.shared.publish(State { ruleset, loaded: true, counts, unreadable, flag_set }, changed);
-        self.spares_file &= !self.replica.has_flags();
-        if self.settings.file.is_some() && self.read && !self.spares_file && self.save_at.is_none() {
-            self.save_at = Some(self.now().saturating_add(self.settings.save_interval));
-        }
-    }
-
-    pub(super) fn save(&self) -> Option<Saving> {
-        let file = self.settings.file.clone()?;
-        let (records, now) = (self.replica.to_vec(), self.now());
-        Some(spawn_blocking(move || file.write(records, now)))
+        self.save_later();
     }
 }

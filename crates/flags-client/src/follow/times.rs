@@ -46,6 +46,7 @@ impl Follower {
         }
         let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
         self.overtaken.set_back(back);
+        self.rested_at = self.rested_at.saturating_sub(back);
         let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at, &mut self.look_at];
         let others = others.into_iter().flatten();
         others.chain(start).chain(self.last_flag.until_mut()).for_each(|at| *at = at.saturating_sub(back));
@@ -87,7 +88,7 @@ impl Follower {
         }
         if is_due(self.save_at) && self.saving.is_none() {
             self.save_at = None;
-            self.saving = self.save();
+            self.saving = self.save().await;
         }
     }
 }
