@@ -1,0 +1,172 @@
+//! [`OnDemand`]: overrides that are fetched for whom they are asked, in a bounded cache.
+
+mod entity;
+mod flights;
+mod known;
+mod read;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use flags_core::{Error, Result, StorageHandle, Timestamp};
+use flags_engine::{EvaluationContext, Ruleset};
+use moka::sync::Cache;
+
+use entity::lookups;
+pub(crate) use entity::{Entity, entities};
+use flights::Flights;
+use known::Cached;
+pub(crate) use known::Known;
+use read::read;
+
+#[derive(Debug)]
+pub(crate) struct OnDemand {
+    cache: Cache<Entity, Arc<Cached>>,
+    time_to_live: Duration,
+    /// Entries of an earlier epoch may have missed changes.
+    epoch: AtomicU64,
+    /// A [`Trust`].
+    trust: AtomicU8,
+    flights: Flights,
+}
+
+/// What of the cache may be served to whoever cannot ask the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// However old: the client says that what it serves may be.
+    Anything,
+    /// What has missed no change.
+    Followed,
+    /// The same, and nothing past its time to live, since there is no word of changes.
+    Timed,
+}
+
+/// A fetch that changes overtake this often is answered, and not kept.
+const ATTEMPTS: usize = 3;
+
+impl OnDemand {
+    pub(crate) fn new(capacity: u64, time_to_live: Duration) -> Self {
+        Self {
+            cache: Cache::new(capacity),
+            time_to_live,
+            epoch: AtomicU64::new(0),
+            trust: AtomicU8::new(Trust::Anything as u8),
+            flights: Flights::default(),
+        }
+    }
+
+    /// An override of that entity changed.
+    pub(crate) fn invalidate(&self, entity: &Entity) {
+        let mut flights = self.flights.lock();
+        flights.overtake(entity);
+        self.cache.invalidate(entity);
+    }
+
+    /// Anything may have changed. What is cached is served to whoever cannot ask only until the
+    /// client is fresh again.
+    pub(crate) fn resync(&self) {
+        let mut flights = self.flights.lock();
+        flights.overtake_all();
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    pub(crate) fn unreadable(&self) -> Vec<Arc<Error>> {
+        self.cache.iter().flat_map(|(_, cached)| cached.unreadable.clone()).collect()
+    }
+
+    pub(crate) fn set_trust(&self, trust: Trust) {
+        self.trust.store(trust as u8, Ordering::Release);
+    }
+
+    /// What is known of a context's entities without asking the store: those of them that are
+    /// cached, and no older than the client says that they are.
+    pub(crate) fn cached(&self, context: &EvaluationContext, flag_set: u64, now: Timestamp) -> Known {
+        let mut known = Known::default();
+        for entity in lookups(context) {
+            let cached = self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set);
+            if let Some(cached) = cached.filter(|cached| self.is_servable(cached, now)) {
+                known.add(entity, &cached);
+            }
+        }
+        known
+    }
+
+    /// What is known of a context's entities, asking the store for what is not, or is too old.
+    ///
+    /// Where the store does not answer, what is too old is better than nothing.
+    pub(crate) async fn fetch(
+        &self,
+        storage: &StorageHandle,
+        context: &EvaluationContext,
+        ruleset: &Ruleset,
+        flag_set: u64,
+        now: Timestamp,
+    ) -> Result<Known> {
+        let (mut known, mut missing, mut old) = (Known::default(), Vec::new(), Vec::new());
+        for entity in lookups(context) {
+            match self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set) {
+                Some(cached) if self.is_current(&cached, now) => known.add(entity, &cached),
+                cached => {
+                    old.extend(cached.map(|cached| (entity.clone(), cached)));
+                    missing.push(entity);
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        match self.load(storage, missing.clone(), ruleset, flag_set, now).await {
+            Ok(loaded) => loaded.into_iter().for_each(|(entity, cached)| known.add(entity, &cached)),
+            Err(_) if old.len() == missing.len() => {
+                old.into_iter().for_each(|(entity, cached)| known.add(entity, &cached));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(known)
+    }
+
+    fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
+        let trust = self.trust.load(Ordering::Acquire);
+        let missed_nothing = cached.epoch == self.epoch.load(Ordering::Acquire);
+        match trust {
+            trust if trust == Trust::Followed as u8 => missed_nothing,
+            trust if trust == Trust::Timed as u8 => self.is_current(cached, now),
+            _ => true,
+        }
+    }
+
+    fn is_current(&self, cached: &Cached, now: Timestamp) -> bool {
+        cached.epoch == self.epoch.load(Ordering::Acquire)
+            && now.saturating_since(cached.fetched_at) < self.time_to_live
+    }
+
+    async fn load(
+        &self,
+        storage: &StorageHandle,
+        entities: Vec<Entity>,
+        ruleset: &Ruleset,
+        flag_set: u64,
+        now: Timestamp,
+    ) -> Result<Vec<(Entity, Arc<Cached>)>> {
+        let mut attempt = 1;
+        loop {
+            let flight = self.flights.begin(entities.clone());
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let mut loaded = Vec::with_capacity(entities.len());
+            for (entity, (overrides, unreadable)) in read(storage, &entities, ruleset).await? {
+                let cached = Cached { overrides, unreadable, fetched_at: now, flag_set, epoch };
+                loaded.push((entity, Arc::new(cached)));
+            }
+            let keep = || {
+                for (entity, cached) in &loaded {
+                    self.cache.insert(entity.clone(), Arc::clone(cached));
+                }
+            };
+            if flight.land(keep) || attempt == ATTEMPTS {
+                return Ok(loaded);
+            }
+            attempt += 1;
+        }
+    }
+}
