@@ -215,3 +215,47 @@ async fn without_news_nothing_older_than_its_time_to_live_is_served_as_fresh() {
         assert_eq!(not_ready(&client, &user("u")), !watched);
     }
 }
+
+#[tokio::test]
+async fn whoever_was_prepared_last_is_in_the_cache() {
+    let storage = Faulty::new();
+    put(&*storage, flag("f", true)).await;
+    let client = on_demand(&storage).await;
+    let hot: Vec<EvaluationContext> = (0..100).map(|n| user(&format!("hot-{n}"))).collect();
+    for _ in 0..5 {
+        for one in &hot {
+            client.prepare(one).await.expect("prepared");
+            assert!(!not_ready(&client, one));
+        }
+    }
+    // The cache is full of those who were asked for often, and takes in whoever comes all the same.
+    for n in 0..300 {
+        let new = user(&format!("new-{n}"));
+        client.prepare(&new).await.expect("prepared");
+        for one in &hot {
+            let _ = client.bool_value("f", true, one);
+        }
+        assert!(!not_ready(&client, &new), "{n}");
+    }
+}
+
+#[tokio::test]
+async fn nothing_outlives_its_time_to_live_by_a_clock_that_is_set_back() {
+    let start = Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(7_200));
+    let clock = ManualClock::at(start);
+    let storage = Faulty::unwatched(Arc::new(ManualClock::at(start)));
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = builder(&storage)
+        .clock(Arc::new(clock.clone()))
+        .overrides(Overrides::OnDemand { capacity: 100, time_to_live: Duration::from_secs(5) })
+        .start()
+        .await
+        .expect("started");
+    client.prepare(&user("u")).await.expect("prepared");
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    clock.set(Timestamp::UNIX_EPOCH.saturating_add(Duration::from_secs(3_600)));
+    clock.advance(Duration::from_secs(600));
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert!(snapshot.bool_details("f", false, &user("u")).value);
+}

@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use flags_core::{Error, Result, StorageHandle, Timestamp};
 use flags_engine::{EvaluationContext, Ruleset};
+use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use entity::lookups;
@@ -48,7 +49,9 @@ const ATTEMPTS: usize = 3;
 impl OnDemand {
     pub(crate) fn new(capacity: u64, time_to_live: Duration) -> Self {
         Self {
-            cache: Cache::new(capacity),
+            // Whoever was prepared last is about to be evaluated. The cache's own policy would
+            // rather not take in anybody new.
+            cache: Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build(),
             time_to_live,
             epoch: AtomicU64::new(0),
             trust: AtomicU8::new(Trust::Anything as u8),
@@ -137,8 +140,10 @@ impl OnDemand {
     }
 
     fn is_current(&self, cached: &Cached, now: Timestamp) -> bool {
-        cached.epoch == self.epoch.load(Ordering::Acquire)
-            && now.saturating_since(cached.fetched_at) < self.time_to_live
+        // How old it is nobody knows where the clock was set back since.
+        let is_young =
+            cached.fetched_at <= now && now.saturating_since(cached.fetched_at) < self.time_to_live;
+        is_young && cached.epoch == self.epoch.load(Ordering::Acquire)
     }
 
     async fn load(
