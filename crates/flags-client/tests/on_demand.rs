@@ -259,3 +259,71 @@ async fn nothing_outlives_its_time_to_live_by_a_clock_that_is_set_back() {
     let snapshot = client.prepare(&user("u")).await.expect("prepared");
     assert!(snapshot.bool_details("f", false, &user("u")).value);
 }
+
+#[tokio::test]
+async fn a_large_question_is_asked_at_once() {
+    let storage = Faulty::new();
+    for n in 0..2_500 {
+        put(&*storage, flag(&format!("f{n}"), false)).await;
+    }
+    let client = on_demand(&storage).await;
+    let calls = [storage.hold_get(), storage.hold_get(), storage.hold_get()];
+    let preparing = tokio::spawn(async move { client.prepare(&user("u")).await });
+    let mut held = Vec::new();
+    for mut call in calls {
+        // Though none is answered yet.
+        call.reached().await;
+        held.push(call);
+    }
+    for call in held {
+        call.release();
+    }
+    preparing.await.expect("no panic").expect("prepared");
+}
+
+#[tokio::test]
+async fn an_id_that_a_context_names_twice_is_looked_up_once() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "targeting_key", "u", true)).await;
+    let client = on_demand(&storage).await;
+    for (user_id, targeting_key, keys) in [("u", "u", 1), ("v", "", 1), ("w", "x", 2)] {
+        let before = Faulty::count(&storage.keys_got);
+        let context = EvaluationContext::builder().user_id(user_id).targeting_key(targeting_key).build();
+        let snapshot = client.prepare(&context).await.expect("prepared");
+        assert_eq!(Faulty::count(&storage.keys_got) - before, keys, "{targeting_key:?}");
+        // As the engine has it, which does not look it up either.
+        assert!(!snapshot.bool_details("f", true, &context).value);
+        assert!(!not_ready(&client, &context));
+    }
+}
+
+#[tokio::test]
+async fn of_flags_that_are_new_only_their_overrides_are_fetched() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    for name in ["g", "h"] {
+        let new = flag(name, false);
+        put(&*storage, new.clone()).await;
+        put(&*storage, override_of(new.id, "user", "u", true)).await;
+    }
+    until("the flags", || client.snapshot().ruleset().len() == 3).await;
+    // The overrides were told of, too, and of those that are everything is asked for.
+    client.prepare(&user("u")).await.expect("prepared");
+    let new = flag("i", false);
+    put(&*storage, new.clone()).await;
+    until("the flag", || client.snapshot().ruleset().len() == 4).await;
+    let before = Faulty::count(&storage.keys_got);
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert_eq!(Faulty::count(&storage.keys_got) - before, 1);
+    for name in ["f", "g", "h"] {
+        assert!(snapshot.bool_details(name, false, &user("u")).value, "{name}");
+    }
+    assert!(!snapshot.bool_details("i", true, &user("u")).value);
+    assert!(!not_ready(&client, &user("u")));
+}

@@ -93,14 +93,19 @@ impl Follower {
         if self.is_held_back() {
             return;
         }
-        let touched = std::mem::take(&mut self.unpublished);
+        let mut touched = std::mem::take(&mut self.unpublished);
         let before = self.shared.state.load_full();
         let rules_changed = !Arc::ptr_eq(&before.ruleset, self.replica.ruleset());
         if before.loaded && !rules_changed && !touched.unreadable {
             return;
         }
         let ruleset = Arc::clone(self.replica.ruleset());
-        let flag_set = before.flag_set + u64::from(touched.new_flags);
+        let new_flags = std::mem::take(&mut touched.new_flags);
+        let flag_set = before.flag_set + u64::from(!new_flags.is_empty());
+        if let Some(on_demand) = &self.shared.on_demand {
+            // First: whoever sees the set knows what is new in it.
+            on_demand.flags_added(flag_set, new_flags);
+        }
         let changed = touched.into_flags(&ruleset);
         let mut counts = before.counts.clone();
         counts.extend(changed.iter());

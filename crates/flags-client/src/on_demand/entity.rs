@@ -33,7 +33,10 @@ pub(crate) fn entities(context: &EvaluationContext) -> impl Iterator<Item = (&'s
         ("tenant", context.tenant_id()),
         ("targeting_key", context.targeting_key()),
     ];
-    ids.into_iter().filter_map(|(entity_type, id)| Some((entity_type, id?)))
+    let named = ids.into_iter().filter_map(|(entity_type, id)| Some((entity_type, id?)));
+    // The engine does not look up a targeting key that is empty, or asks what another id has asked.
+    let repeats = move |id: &str| ids.iter().take(3).any(|(_, other)| *other == Some(id));
+    named.filter(move |(entity_type, id)| *entity_type != "targeting_key" || !(id.is_empty() || repeats(id)))
 }
 
 /// The same, to be looked up. What cannot be the name of an entity has no override.

@@ -12,7 +12,13 @@ use super::entity::Entity;
 pub(super) struct Cached {
     pub(super) overrides: Vec<Arc<Override>>,
     pub(super) unreadable: Vec<Arc<Error>>,
-    pub(super) fetched_at: Timestamp,
+    pub(super) fetched: Fetched,
+}
+
+/// When that was.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Fetched {
+    pub(super) at: Timestamp,
     /// The set of flags that was asked for, by its number.
     pub(super) flag_set: u64,
     pub(super) epoch: u64,

@@ -1,6 +1,7 @@
 //! [`OnDemand`]: overrides that are fetched for whom they are asked, in a bounded cache.
 
 mod entity;
+mod flag_sets;
 mod flights;
 mod known;
 mod read;
@@ -9,17 +10,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use flags_core::{Error, Result, StorageHandle, Timestamp};
+use flags_core::{Error, FlagId, Result, StorageHandle, Timestamp};
 use flags_engine::{EvaluationContext, Ruleset};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
 use entity::lookups;
 pub(crate) use entity::{Entity, entities};
+use flag_sets::FlagSets;
 use flights::Flights;
-use known::Cached;
 pub(crate) use known::Known;
-use read::read;
+use known::{Cached, Fetched};
+use read::{Question, read};
 
 #[derive(Debug)]
 pub(crate) struct OnDemand {
@@ -30,6 +32,7 @@ pub(crate) struct OnDemand {
     /// A [`Trust`].
     trust: AtomicU8,
     flights: Flights,
+    flag_sets: FlagSets,
 }
 
 /// What of the cache may be served to whoever cannot ask the store.
@@ -56,6 +59,7 @@ impl OnDemand {
             epoch: AtomicU64::new(0),
             trust: AtomicU8::new(Trust::Anything as u8),
             flights: Flights::default(),
+            flag_sets: FlagSets::default(),
         }
     }
 
@@ -74,6 +78,13 @@ impl OnDemand {
         self.epoch.fetch_add(1, Ordering::AcqRel);
     }
 
+    /// There is another set of flags, of that number, in which these are new.
+    pub(crate) fn flags_added(&self, flag_set: u64, new: Vec<FlagId>) {
+        if !new.is_empty() {
+            self.flag_sets.add(flag_set, new);
+        }
+    }
+
     pub(crate) fn unreadable(&self) -> Vec<Arc<Error>> {
         self.cache.iter().flat_map(|(_, cached)| cached.unreadable.clone()).collect()
     }
@@ -87,7 +98,7 @@ impl OnDemand {
     pub(crate) fn cached(&self, context: &EvaluationContext, flag_set: u64, now: Timestamp) -> Known {
         let mut known = Known::default();
         for entity in lookups(context) {
-            let cached = self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set);
+            let cached = self.cache.get(&entity).filter(|cached| cached.fetched.flag_set == flag_set);
             if let Some(cached) = cached.filter(|cached| self.is_servable(cached, now)) {
                 known.add(entity, &cached);
             }
@@ -108,7 +119,7 @@ impl OnDemand {
     ) -> Result<Known> {
         let (mut known, mut missing, mut old) = (Known::default(), Vec::new(), Vec::new());
         for entity in lookups(context) {
-            match self.cache.get(&entity).filter(|cached| cached.flag_set == flag_set) {
+            match self.cache.get(&entity).filter(|cached| cached.fetched.flag_set == flag_set) {
                 Some(cached) if self.is_current(&cached, now) => known.add(entity, &cached),
                 cached => {
                     old.extend(cached.map(|cached| (entity.clone(), cached)));
@@ -119,8 +130,8 @@ impl OnDemand {
         if missing.is_empty() {
             return Ok(known);
         }
-        match self.load(storage, missing.clone(), ruleset, flag_set, now).await {
-            Ok(loaded) => loaded.into_iter().for_each(|(entity, cached)| known.add(entity, &cached)),
+        match self.load(storage, &missing, ruleset, flag_set, now).await {
+            Ok(loaded) => missing.into_iter().zip(loaded).for_each(|(entity, one)| known.add(entity, &one)),
             Err(_) if old.len() == missing.len() => {
                 old.into_iter().for_each(|(entity, cached)| known.add(entity, &cached));
             }
@@ -131,7 +142,7 @@ impl OnDemand {
 
     fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
         let trust = self.trust.load(Ordering::Acquire);
-        let missed_nothing = cached.epoch == self.epoch.load(Ordering::Acquire);
+        let missed_nothing = cached.fetched.epoch == self.epoch.load(Ordering::Acquire);
         match trust {
             trust if trust == Trust::Followed as u8 => missed_nothing,
             trust if trust == Trust::Timed as u8 => self.is_current(cached, now),
@@ -142,29 +153,35 @@ impl OnDemand {
     fn is_current(&self, cached: &Cached, now: Timestamp) -> bool {
         // How old it is nobody knows where the clock was set back since.
         let is_young =
-            cached.fetched_at <= now && now.saturating_since(cached.fetched_at) < self.time_to_live;
-        is_young && cached.epoch == self.epoch.load(Ordering::Acquire)
+            cached.fetched.at <= now && now.saturating_since(cached.fetched.at) < self.time_to_live;
+        is_young && cached.fetched.epoch == self.epoch.load(Ordering::Acquire)
     }
 
     async fn load(
         &self,
         storage: &StorageHandle,
-        entities: Vec<Entity>,
+        entities: &[Entity],
         ruleset: &Ruleset,
         flag_set: u64,
         now: Timestamp,
-    ) -> Result<Vec<(Entity, Arc<Cached>)>> {
+    ) -> Result<Vec<Arc<Cached>>> {
+        let all: Arc<[FlagId]> = ruleset.flags().map(|flag| flag.id).collect();
         let mut attempt = 1;
         loop {
-            let flight = self.flights.begin(entities.clone());
+            // Whatever changes from here on is known to have.
+            let flight = self.flights.begin(entities.to_vec());
             let epoch = self.epoch.load(Ordering::Acquire);
-            let mut loaded = Vec::with_capacity(entities.len());
-            for (entity, (overrides, unreadable)) in read(storage, &entities, ruleset).await? {
-                let cached = Cached { overrides, unreadable, fetched_at: now, flag_set, epoch };
-                loaded.push((entity, Arc::new(cached)));
-            }
+            let questions: Vec<Question> =
+                entities.iter().map(|entity| self.question(entity, &all, flag_set, now)).collect();
+            let answers = read(storage, &questions).await?;
+            let fetched = Fetched { at: now, flag_set, epoch };
+            let loaded: Vec<Arc<Cached>> = questions
+                .into_iter()
+                .zip(answers)
+                .map(|(question, answer)| Arc::new(question.settled(answer, fetched)))
+                .collect();
             let keep = || {
-                for (entity, cached) in &loaded {
+                for (entity, cached) in entities.iter().zip(&loaded) {
                     self.cache.insert(entity.clone(), Arc::clone(cached));
                 }
             };
@@ -172,6 +189,17 @@ impl OnDemand {
                 return Ok(loaded);
             }
             attempt += 1;
+        }
+    }
+
+    /// What to ask for of an entity: where only flags are new, its overrides of those.
+    fn question(&self, entity: &Entity, all: &Arc<[FlagId]>, flag_set: u64, now: Timestamp) -> Question {
+        let entity = entity.clone();
+        let known = self.cache.get(&entity).filter(|cached| self.is_current(cached, now));
+        let new = known.as_ref().and_then(|known| self.flag_sets.between(known.fetched.flag_set, flag_set));
+        match (known, new) {
+            (Some(known), Some(new)) => Question { entity, flags: new.into(), known: Some(known) },
+            _ => Question { entity, flags: Arc::clone(all), known: None },
         }
     }
 }

@@ -240,8 +240,10 @@ impl Replica {
     fn put(&mut self, record: Record, edit: &mut Edit, touched: &mut Touched) {
         let before = self.records.put(record.clone());
         // Asked before the one that it replaces is forgotten: an edit makes no new flag.
-        if let Record::Flag(flag) = &record {
-            touched.new_flags |= !self.flag_keys.contains_key(&flag.id);
+        if let Record::Flag(flag) = &record
+            && !self.flag_keys.contains_key(&flag.id)
+        {
+            touched.new_flags.push(flag.id);
         }
         if let Some(before) = before {
             self.forget(&before, edit, touched);
