@@ -57,10 +57,16 @@ pub enum Overrides {
     Resident,
     /// Those of the entities asked for last, fetched by [`Client::prepare`]: for stores with millions of them.
     ///
-    /// An evaluation never silently goes without overrides. A context that names a user, an organization, a tenant or a
-    /// targeting key, and was not prepared or has left the cache since, answers the caller's default with PROVIDER_NOT_READY.
-    /// Changes that the store tells of take an entity out of the cache, and so does a new flag. What may have missed changes, since the
-    /// connection was lost, is served without being prepared again only as long as the client is not fresh.
+    /// An evaluation never silently goes without overrides. A context that names a user, an
+    /// organization, a tenant or a targeting key, and was not prepared or has left the cache since,
+    /// answers the caller's default with PROVIDER_NOT_READY. Changes that the store tells of take
+    /// an entity out of the cache, and so does a new flag. What may have missed changes, since the
+    /// connection was lost, is served without being prepared again only as long as the client is
+    /// not fresh. Of a store that was emptied what is cached is served until that is settled, and
+    /// nobody else is prepared.
+    ///
+    /// An override that cannot be read stays as it was cached; where none was, it is reported, as
+    /// one that was never readable is where all are resident.
     OnDemand {
         /// How many entities are cached, those without any override too.
         capacity: u64,

@@ -185,7 +185,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Unavailable` before the first load; what the store answers, if nothing older is cached.
+    /// `Unavailable` before the first load, and for a context that is not cached where the store
+    /// was emptied; what the store answers, if nothing older is cached.
     ///
     /// # Cancellation
     ///

@@ -10,8 +10,6 @@ use std::collections::HashSet;
 use flags_core::{FlagKey, Key, Result, StorageHandle};
 use flags_engine::Ruleset;
 
-use crate::replica::Found;
-
 /// So many flags are asked for. One of them is enough; some may just have been deleted.
 const WITNESSES: usize = 16;
 
@@ -20,11 +18,10 @@ const WITNESSES: usize = 16;
 pub(crate) async fn holds_others(
     storage: &StorageHandle,
     ruleset: &Ruleset,
-    asked: &[Found],
+    asked: &HashSet<FlagKey>,
 ) -> Result<bool> {
     let most = WITNESSES.min(storage.descriptor().limits().batch_ops);
-    let these: HashSet<FlagKey> = asked.iter().filter_map(Found::flag_key).collect();
-    let others = ruleset.flags().map(|flag| &flag.key).filter(|key| !these.contains(*key));
+    let others = ruleset.flags().map(|flag| &flag.key).filter(|key| !asked.contains(*key));
     let keys: Vec<Key> = others.take(most).cloned().map(Key::Flag).collect();
     if keys.is_empty() {
         return Ok(false);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Faulty, LONG, anybody, builder, flag, key, override_of, put, until, user};
-use flags_client::{Client, Overrides};
+use flags_client::{Client, Overrides, StaleCause};
 use flags_core::storage::Change;
 use flags_core::{Clock as _, ErrorKind, Key, ManualClock, Timestamp};
 use flags_engine::{ErrorCode, EvaluationContext};
@@ -326,4 +326,76 @@ async fn of_flags_that_are_new_only_their_overrides_are_fetched() {
     }
     assert!(!snapshot.bool_details("i", true, &user("u")).value);
     assert!(!not_ready(&client, &user("u")));
+}
+
+/// From now on every read says that there is nothing; nobody is told.
+fn empty(storage: &Faulty) {
+    storage.set(&storage.gets_lag, true);
+    storage.set(&storage.is_empty, true);
+}
+
+#[tokio::test]
+async fn what_is_cached_outlives_a_store_that_was_emptied() {
+    let storage = Faulty::new();
+    let f = flag("f", true);
+    put(&*storage, f.clone()).await;
+    for id in ["u", "told"] {
+        put(&*storage, override_of(f.id, "user", id, false)).await;
+    }
+    let client = on_demand(&storage).await;
+    for id in ["u", "told", "none"] {
+        client.prepare(&user(id)).await.expect("prepared");
+    }
+    let serves = async |id: &str, wanted: bool| {
+        let snapshot = client.prepare(&user(id)).await.expect("prepared");
+        assert_eq!(snapshot.bool_details("f", !wanted, &user(id)).value, wanted, "{id}");
+    };
+    empty(&storage);
+    // The store has nothing any more, and the watch has told of one override only, as it does of a
+    // file that is edited.
+    storage.inject(&Change::Changed(Key::Override(f.id, "user".parse().unwrap(), "told".parse().unwrap())));
+    until("told", || not_ready(&client, &user("told"))).await;
+    serves("told", false).await;
+    storage.inject(&Change::Lost);
+    until("stale", || client.freshness() != flags_client::Freshness::Fresh).await;
+    let error = client.prepare(&user("new")).await.expect_err("who knows");
+    assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("prepare")));
+    storage.inject(&Change::Resync);
+    until("emptied", || common::cause(&client) == Some(StaleCause::StoreEmptied)).await;
+    let gets = Faulty::count(&storage.gets);
+    for (id, wanted) in [("u", false), ("told", false), ("none", true)] {
+        serves(id, wanted).await;
+        assert_eq!(client.bool_value("f", !wanted, &user(id)), wanted, "{id}");
+    }
+    let error = client.prepare(&user("new")).await.expect_err("the store knows nothing");
+    assert_eq!(error.kind(), ErrorKind::Unavailable);
+    assert_eq!(Faulty::count(&storage.gets), gets, "it is not asked");
+
+    storage.set(&storage.gets_lag, false);
+    storage.set(&storage.is_empty, false);
+    storage.inject(&Change::Resync);
+    common::until_fresh(&client).await;
+    for (id, wanted) in [("u", false), ("told", false), ("none", true), ("new", true)] {
+        serves(id, wanted).await;
+    }
+}
+
+#[tokio::test]
+async fn an_override_that_becomes_unreadable_stays_as_it_was() {
+    let storage = Faulty::new();
+    let f = flag("f", true);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", false)).await;
+    let client = on_demand(&storage).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    let corrupt = Key::Override(f.id, "user".parse().expect("a type"), "u".parse().expect("an id"));
+    storage.inner.insert_raw(&corrupt, b"{").expect("open");
+    until("heard", || not_ready(&client, &user("u"))).await;
+    for _ in 0..2 {
+        let snapshot = client.prepare(&user("u")).await.expect("prepared");
+        assert!(!snapshot.bool_details("f", true, &user("u")).value);
+        assert_eq!(client.diagnostics().unreadable.len(), 1);
+        storage.inject(&Change::Resync);
+        common::until_fresh(&client).await;
+    }
 }

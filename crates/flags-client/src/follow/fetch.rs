@@ -73,9 +73,10 @@ pub(crate) async fn get(storage: StorageHandle, keys: Vec<Key>, known: Known) ->
     });
     let found: Vec<Found> = found.collect();
     let is_lost = |one: &Found| one.is_nothing() && known.in_force.contains(&one.key());
+    let asked = || found.iter().filter_map(Found::flag_key).collect();
     let losses = if !found.iter().any(is_lost) {
         Losses::None
-    } else if found.iter().any(Found::is_a_flag) || holds_others(&storage, &known.ruleset, &found).await? {
+    } else if found.iter().any(Found::is_a_flag) || holds_others(&storage, &known.ruleset, &asked()).await? {
         Losses::Deleted
     } else {
         Losses::Doubtful

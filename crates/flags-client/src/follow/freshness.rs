@@ -46,6 +46,7 @@ impl Follower {
             };
             // First: whoever is told that it is fresh finds nothing older.
             on_demand.set_trust(match (is_in_step, self.link) {
+                _ if self.store_emptied => Trust::Kept,
                 (true, Link::Following) => Trust::Followed,
                 (true, _) => Trust::Timed,
                 _ => Trust::Anything,

@@ -1,6 +1,7 @@
 //! [`Known`]: whose overrides are known, and what they are.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use flags_core::{Error, Override, Timestamp};
 use flags_engine::{Ruleset, RulesetBuilder};
@@ -13,6 +14,8 @@ pub(super) struct Cached {
     pub(super) overrides: Vec<Arc<Override>>,
     pub(super) unreadable: Vec<Arc<Error>>,
     pub(super) fetched: Fetched,
+    /// Something of it changed since.
+    pub(super) outdated: AtomicBool,
 }
 
 /// When that was.

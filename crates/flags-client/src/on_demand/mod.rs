@@ -6,22 +6,24 @@ mod flights;
 mod known;
 mod read;
 
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
-use flags_core::{Error, FlagId, Result, StorageHandle, Timestamp};
+use flags_core::{Error, ErrorKind, FlagId, Result, StorageHandle, Timestamp};
 use flags_engine::{EvaluationContext, Ruleset};
 use moka::policy::EvictionPolicy;
 use moka::sync::Cache;
 
+use crate::emptied::holds_others;
 use entity::lookups;
 pub(crate) use entity::{Entity, entities};
 use flag_sets::FlagSets;
 use flights::Flights;
 pub(crate) use known::Known;
 use known::{Cached, Fetched};
-use read::{Question, read};
+use read::{Question, Wanted, read};
 
 #[derive(Debug)]
 pub(crate) struct OnDemand {
@@ -40,6 +42,8 @@ pub(crate) struct OnDemand {
 pub(crate) enum Trust {
     /// However old: the client says that what it serves may be.
     Anything,
+    /// The same, and the store is not even asked: it was emptied.
+    Kept,
     /// What has missed no change.
     Followed,
     /// The same, and nothing past its time to live, since there is no word of changes.
@@ -67,7 +71,10 @@ impl OnDemand {
     pub(crate) fn invalidate(&self, entity: &Entity) {
         let mut flights = self.flights.lock();
         flights.overtake(entity);
-        self.cache.invalidate(entity);
+        // It stays, in case the store turns out to be lost.
+        if let Some(cached) = self.cache.get(entity) {
+            cached.outdated.store(true, Ordering::Release);
+        }
     }
 
     /// Anything may have changed. What is cached is served to whoever cannot ask only until the
@@ -118,9 +125,10 @@ impl OnDemand {
         now: Timestamp,
     ) -> Result<Known> {
         let (mut known, mut missing, mut old) = (Known::default(), Vec::new(), Vec::new());
+        let is_kept = self.trust.load(Ordering::Acquire) == Trust::Kept as u8;
         for entity in lookups(context) {
             match self.cache.get(&entity).filter(|cached| cached.fetched.flag_set == flag_set) {
-                Some(cached) if self.is_current(&cached, now) => known.add(entity, &cached),
+                Some(cached) if is_kept || self.is_current(&cached, now) => known.add(entity, &cached),
                 cached => {
                     old.extend(cached.map(|cached| (entity.clone(), cached)));
                     missing.push(entity);
@@ -129,6 +137,9 @@ impl OnDemand {
         }
         if missing.is_empty() {
             return Ok(known);
+        }
+        if is_kept {
+            return Err(emptied());
         }
         match self.load(storage, &missing, ruleset, flag_set, now).await {
             Ok(loaded) => missing.into_iter().zip(loaded).for_each(|(entity, one)| known.add(entity, &one)),
@@ -142,9 +153,8 @@ impl OnDemand {
 
     fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
         let trust = self.trust.load(Ordering::Acquire);
-        let missed_nothing = cached.fetched.epoch == self.epoch.load(Ordering::Acquire);
         match trust {
-            trust if trust == Trust::Followed as u8 => missed_nothing,
+            trust if trust == Trust::Followed as u8 => self.has_missed_nothing(cached),
             trust if trust == Trust::Timed as u8 => self.is_current(cached, now),
             _ => true,
         }
@@ -154,7 +164,11 @@ impl OnDemand {
         // How old it is nobody knows where the clock was set back since.
         let is_young =
             cached.fetched.at <= now && now.saturating_since(cached.fetched.at) < self.time_to_live;
-        is_young && cached.fetched.epoch == self.epoch.load(Ordering::Acquire)
+        is_young && self.has_missed_nothing(cached)
+    }
+
+    fn has_missed_nothing(&self, cached: &Cached) -> bool {
+        cached.fetched.epoch == self.epoch.load(Ordering::Acquire) && !cached.outdated.load(Ordering::Acquire)
     }
 
     async fn load(
@@ -174,6 +188,13 @@ impl OnDemand {
             let questions: Vec<Question> =
                 entities.iter().map(|entity| self.question(entity, &all, flag_set, now)).collect();
             let answers = read(storage, &questions).await?;
+            let losses = questions.iter().zip(&answers).any(|(one, answer)| one.is_lost(answer, now));
+            // Where the client is not in step anyway, nor is it known that there is anything to
+            // lose.
+            let is_doubtful = losses || self.trust.load(Ordering::Acquire) == Trust::Anything as u8;
+            if is_doubtful && !all.is_empty() && !holds_others(storage, ruleset, &HashSet::new()).await? {
+                return Err(emptied());
+            }
             let fetched = Fetched { at: now, flag_set, epoch };
             let loaded: Vec<Arc<Cached>> = questions
                 .into_iter()
@@ -195,11 +216,17 @@ impl OnDemand {
     /// What to ask for of an entity: where only flags are new, its overrides of those.
     fn question(&self, entity: &Entity, all: &Arc<[FlagId]>, flag_set: u64, now: Timestamp) -> Question {
         let entity = entity.clone();
-        let known = self.cache.get(&entity).filter(|cached| self.is_current(cached, now));
-        let new = known.as_ref().and_then(|known| self.flag_sets.between(known.fetched.flag_set, flag_set));
-        match (known, new) {
-            (Some(known), Some(new)) => Question { entity, flags: new.into(), known: Some(known) },
-            _ => Question { entity, flags: Arc::clone(all), known: None },
+        let known = self.cache.get(&entity);
+        let current = known.as_ref().filter(|known| self.is_current(known, now));
+        let new = current.and_then(|known| self.flag_sets.between(known.fetched.flag_set, flag_set));
+        match new {
+            Some(new) => Question { entity, flags: new.into(), known, asks_for: Wanted::New },
+            None => Question { entity, flags: Arc::clone(all), known, asks_for: Wanted::All },
         }
     }
+}
+
+fn emptied() -> Error {
+    let reason = "the store came back empty, and what it held for this context is not known; see Freshness";
+    Error::new(ErrorKind::Unavailable, reason).in_operation("prepare")
 }

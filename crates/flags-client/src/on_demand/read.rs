@@ -1,8 +1,9 @@
 //! Reading overrides from the store.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
-use flags_core::{Error, FlagId, Override, Record, Result, StorageHandle};
+use flags_core::{Error, FlagId, Key, Override, Record, Result, StorageHandle, Timestamp};
 use futures_util::future::try_join_all;
 
 use super::entity::Entity;
@@ -14,23 +15,51 @@ pub(super) struct Question {
     pub(super) entity: Entity,
     /// Its overrides of these flags.
     pub(super) flags: Arc<[FlagId]>,
-    /// All others, where they are known.
+    pub(super) asks_for: Wanted,
+    /// What was known of it last.
     pub(super) known: Option<Arc<Cached>>,
 }
 
+/// Of which flags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wanted {
+    All,
+    /// Those that are new; of the others what is known is current.
+    New,
+}
+
 impl Question {
-    /// All overrides of the entity, those of the answer and those that were known already.
-    pub(super) fn settled(self, answer: Answer, fetched: Fetched) -> Cached {
-        let Answer { mut overrides, mut unreadable } = answer;
-        let mut fetched = fetched;
-        if let Some(known) = self.known {
-            overrides.extend(known.overrides.iter().cloned());
-            unreadable.extend(known.unreadable.iter().cloned());
-            // As old as the oldest of it.
-            fetched.at = known.fetched.at;
-        }
-        Cached { overrides, unreadable, fetched }
+    /// Whether an override is gone that was in force, though its flag is not.
+    pub(super) fn is_lost(&self, answer: &Answer, now: Timestamp) -> bool {
+        let known = self.known.iter().filter(|_| self.asks_for == Wanted::All);
+        let mut known = known.flat_map(|known| &known.overrides);
+        known.any(|one| {
+            let is_in_force = !Record::Override(Arc::clone(one)).is_expired(now);
+            is_in_force && !answer.tells_of(one.flag_id) && self.flags.contains(&one.flag_id)
+        })
     }
+
+    /// All overrides of the entity, those of the answer and those that are as they were known.
+    pub(super) fn settled(self, answer: Answer, mut fetched: Fetched) -> Cached {
+        let Answer { mut overrides, mut unreadable } = answer;
+        if let Some(known) = self.known {
+            let stays = |flag: FlagId| {
+                // One that cannot be read stays as it was last, as it does where all are resident.
+                self.asks_for == Wanted::New || unreadable.iter().any(|error| is_of(error, flag))
+            };
+            overrides.extend(known.overrides.iter().filter(|one| stays(one.flag_id)).cloned());
+            if self.asks_for == Wanted::New {
+                unreadable.extend(known.unreadable.iter().cloned());
+                // As old as the oldest of it.
+                fetched.at = known.fetched.at;
+            }
+        }
+        Cached { overrides, unreadable, fetched, outdated: AtomicBool::new(false) }
+    }
+}
+
+fn is_of(error: &Error, flag: FlagId) -> bool {
+    matches!(error.key(), Some(Key::Override(id, ..)) if *id == flag)
 }
 
 /// The overrides of one entity.
@@ -38,6 +67,13 @@ impl Question {
 pub(super) struct Answer {
     pub(super) overrides: Vec<Arc<Override>>,
     pub(super) unreadable: Vec<Arc<Error>>,
+}
+
+impl Answer {
+    fn tells_of(&self, flag: FlagId) -> bool {
+        self.overrides.iter().any(|one| one.flag_id == flag)
+            || self.unreadable.iter().any(|error| is_of(error, flag))
+    }
 }
 
 /// Reads overrides, in one call or, where the store's limits make it several, in as many at once:
