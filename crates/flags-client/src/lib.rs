@@ -54,6 +54,7 @@
 //! # Ok::<(), flags_core::Error>(()) }).unwrap();
 //! ```
 
+mod asked;
 mod backoff;
 mod builder;
 mod client;

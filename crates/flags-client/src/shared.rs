@@ -8,10 +8,11 @@ use flags_core::{Clock, Error, FlagKey, StorageHandle};
 use flags_engine::{EvaluationContext, Semantics};
 use tokio::sync::watch;
 
+use crate::asked::Asked;
 use crate::diagnostics::Diagnostics;
 use crate::events::{ChangedFlags, ClientEvent, EventHub};
 use crate::freshness::Freshness;
-use crate::hook::Hook;
+use crate::hook::{Hook, TypedValue};
 use crate::on_demand::OnDemand;
 use crate::state::State;
 use crate::view::View;
@@ -52,6 +53,16 @@ impl Shared {
             store_error: ArcSwapOption::empty(),
             file_error: ArcSwapOption::empty(),
         }
+    }
+
+    /// An evaluation, as the hooks before it want it.
+    pub(crate) fn ask<'a>(
+        &self,
+        key: &'a str,
+        default: TypedValue<'_>,
+        context: &'a EvaluationContext,
+    ) -> Asked<'a> {
+        Asked::new(&self.hooks, key, default, context)
     }
 
     /// Lets `look` see the current rules, for that context.

@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{Faulty, LONG, anybody, builder, flag, key, override_of, put, until, user};
-use flags_client::{Client, Overrides, StaleCause};
+use flags_client::{Client, Hook, HookContext, Overrides, StaleCause};
 use flags_core::storage::Change;
-use flags_core::{Clock as _, ErrorKind, Key, ManualClock, Timestamp};
+use flags_core::{BoxError, Clock as _, ErrorKind, Key, ManualClock, Timestamp};
 use flags_engine::{ErrorCode, EvaluationContext};
 
 const ON_DEMAND: Overrides = Overrides::OnDemand { capacity: 100, time_to_live: LONG };
@@ -398,4 +398,28 @@ async fn an_override_that_becomes_unreadable_stays_as_it_was() {
         storage.inject(&Change::Resync);
         common::until_fresh(&client).await;
     }
+}
+
+/// Evaluates for somebody else than was asked for.
+#[derive(Debug)]
+struct Instead(&'static str);
+
+impl Hook for Instead {
+    fn before(&self, _: &HookContext<'_>) -> Result<Option<EvaluationContext>, BoxError> {
+        Ok(Some(user(self.0)))
+    }
+}
+
+#[tokio::test]
+async fn whom_a_hook_evaluates_for_is_whose_overrides_count() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    let client = builder(&storage).overrides(ON_DEMAND).hook(Instead("u")).start().await.expect("started");
+    assert!(not_ready(&client, &anybody()), "nobody prepared whom it is about");
+    let snapshot = client.prepare(&user("u")).await.expect("prepared");
+    assert!(client.bool_value("f", false, &anybody()));
+    assert!(client.bool_details("f", false, &anybody()).value);
+    assert!(snapshot.bool_details("f", false, &anybody()).value);
 }
