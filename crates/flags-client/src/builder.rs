@@ -16,6 +16,8 @@ use crate::hook::Hook;
 use crate::on_demand::OnDemand;
 use crate::save::SavedFile;
 use crate::shared::Shared;
+#[cfg(feature = "tracing")]
+use crate::trace::TracedValues;
 
 /// What [`ClientBuilder::start`] waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,6 +91,8 @@ pub struct ClientBuilder {
     poll_interval: Duration,
     save_interval: Duration,
     retry: Pace,
+    #[cfg(feature = "tracing")]
+    traced_values: TracedValues,
 }
 
 impl ClientBuilder {
@@ -103,6 +107,8 @@ impl ClientBuilder {
             poll_interval: Duration::from_secs(10),
             save_interval: Duration::from_secs(1),
             retry: Pace::default(),
+            #[cfg(feature = "tracing")]
+            traced_values: TracedValues::default(),
         }
     }
 
@@ -158,6 +164,14 @@ impl ClientBuilder {
         self
     }
 
+    /// Of which evaluations the events of traces name the value. Of those without a variant, unless
+    /// set.
+    #[cfg(feature = "tracing")]
+    pub fn traced_values(mut self, which: TracedValues) -> Self {
+        self.traced_values = which;
+        self
+    }
+
     /// Starts the client: a task of the current tokio runtime that loads the store and follows it.
     ///
     /// # Errors
@@ -181,7 +195,10 @@ impl ClientBuilder {
             Startup::LastSaved { path, .. } => Some(SavedFile::new(path.clone())),
             _ => None,
         };
-        let shared = Arc::new(Shared::new(self.storage, self.clock, self.semantics, self.hooks, on_demand));
+        let shared = Shared::new(self.storage, self.clock, self.semantics, self.hooks, on_demand);
+        #[cfg(feature = "tracing")]
+        let shared = Shared { traced_values: self.traced_values, ..shared };
+        let shared = Arc::new(shared);
         let settings = Settings {
             semantics: self.semantics,
             poll_interval: self.poll_interval,

@@ -18,6 +18,7 @@ use crate::freshness::Freshness;
 use crate::hook::TypedValue;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::stage::Stage;
 
 /// Feature flags, answered from memory: a replica of a store that follows its changes.
 ///
@@ -209,7 +210,8 @@ impl Client {
         if !state.loaded {
             return Err(not_loaded("prepare"));
         }
-        let known = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now).await?;
+        let fetch = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now);
+        let known = Stage::Prepare.begin(shared.provider).of(fetch).await?;
         Ok(Snapshot::new(Arc::clone(shared), state, Some(known), now))
     }
 

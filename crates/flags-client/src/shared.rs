@@ -23,8 +23,9 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage: StorageHandle,
     /// The name of the backend.
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "only traces name it"))]
     pub(crate) provider: &'static str,
+    #[cfg(feature = "tracing")]
+    pub(crate) traced_values: crate::trace::TracedValues,
     pub(crate) hooks: Box<[Arc<dyn Hook>]>,
     pub(crate) on_demand: Option<OnDemand>,
     pub(crate) freshness: watch::Sender<Freshness>,
@@ -45,6 +46,8 @@ impl Shared {
             state: ArcSwap::from_pointee(State::empty(semantics)),
             clock,
             provider: storage.descriptor().name(),
+            #[cfg(feature = "tracing")]
+            traced_values: crate::trace::TracedValues::default(),
             storage,
             hooks: hooks.into(),
             on_demand,

@@ -128,7 +128,9 @@ impl<'v> View<'v> {
         self.state.counts.of(key).add(details.reason);
         #[cfg(feature = "tracing")]
         if crate::trace::is_on() {
-            crate::trace::evaluated(self.shared.provider, key, context, &details.as_ref().map(show));
+            let shared = self.shared;
+            let details = details.as_ref().map(show);
+            crate::trace::evaluated(shared.provider, shared.traced_values, key, context, &details);
         }
         #[cfg(not(feature = "tracing"))]
         let _ = (context, show);

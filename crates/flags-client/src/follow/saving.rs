@@ -8,6 +8,7 @@ use tokio::task::{JoinHandle, spawn_blocking};
 
 use super::Follower;
 use super::publish::MANY;
+use crate::stage::Stage;
 
 /// So many times as long as a save took nothing is saved after it: a file is written whole, and the
 /// more there is to save, the less often it can be.
@@ -41,9 +42,10 @@ impl Follower {
         let file = self.settings.file.clone()?;
         let (is_long, now) = (self.replica.len() > MANY, self.now());
         let records = self.lend(is_long, |replica| replica.to_vec()).await?;
+        let stage = Stage::Save(records.len()).begin(self.shared.provider);
         Some(spawn_blocking(move || {
             let begun = Instant::now();
-            (file.write(records, now), begun.elapsed())
+            (stage.run(|| file.write(records, now)), begun.elapsed())
         }))
     }
 

@@ -12,6 +12,7 @@ use super::news::Link;
 use super::{Follower, fetch};
 use crate::events::ClientEvent;
 use crate::replica::{Found, Listed, Unsure};
+use crate::stage::Stage;
 
 /// When a read of the store began: by the clock, and by what was heard.
 #[derive(Debug, Clone, Copy)]
@@ -51,9 +52,9 @@ impl Follower {
             let overrides = self.shared.on_demand.is_none();
             // About this listing, which begins after it was said: a later emptiness is another one.
             let accepts_empty = std::mem::take(&mut self.accepts_empty);
-            let list =
-                async move { Done::Listed(begun, accepts_empty, fetch::list(storage, overrides).await) };
-            return Some(list.boxed());
+            let stage = if self.read { Stage::Reload } else { Stage::Load };
+            let list = stage.begin(self.shared.provider).of(fetch::list(storage, overrides));
+            return Some(async move { Done::Listed(begun, accepts_empty, list.await) }.boxed());
         }
         if self.link != Link::Following {
             // Of a store that is lost single records say nothing: it may be about to come back
@@ -70,9 +71,9 @@ impl Follower {
         }
         let in_force = keys.iter().filter(|key| self.replica.is_in_force(key, begun.at)).cloned().collect();
         let known = fetch::Known { in_force, ruleset: Arc::clone(self.replica.ruleset()) };
-        Some(
-            async move { Done::Fetched(begun, keys.clone(), fetch::get(storage, keys, known).await) }.boxed(),
-        )
+        let stage = Stage::Fetch(keys.len()).begin(self.shared.provider);
+        let get = stage.of(fetch::get(storage, keys.clone(), known));
+        Some(async move { Done::Fetched(begun, keys, get.await) }.boxed())
     }
 
     /// Whether the store was followed without a break since then, or not at all.
