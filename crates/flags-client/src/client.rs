@@ -22,8 +22,10 @@ use crate::stage::Stage;
 
 /// Feature flags, answered from memory: a replica of a store that follows its changes.
 ///
-/// Clones share the replica; the last one that is dropped ends the task behind it. Evaluation is synchronous and does no I/O; it takes no
-/// lock. It never fails: what cannot be evaluated answers the caller's default, and the `_details` methods say why.
+/// Clones share the replica; the last one that is dropped ends the task behind it. Evaluation is
+/// synchronous and does no I/O; it takes no lock, but those of the cache of overrides [on
+/// demand](crate::Overrides::OnDemand). It never fails: what cannot be evaluated answers the
+/// caller's default, and the `_details` methods say why.
 ///
 /// Unknown is never "off": before the first load every evaluation answers the caller's default with
 /// [`ProviderNotReady`](flags_engine::ErrorCode::ProviderNotReady). When the store goes away the flags known last are served, and

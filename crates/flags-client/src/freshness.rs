@@ -10,7 +10,10 @@ pub enum Freshness {
     Fresh,
     /// Served as it was known last.
     Stale {
-        /// From this instant on changes may have been missed.
+        /// When the client noticed, by its clock; of a saved file, when that was saved; of what is
+        /// [overtaken](StaleCause::Overtaken), when the first of the reads began that came too
+        /// late. Changes may have been missed from a little earlier on: that a connection is dead
+        /// takes a watch some seconds to find out.
         since: Timestamp,
         /// Why.
         cause: StaleCause,

@@ -1,7 +1,8 @@
 //! What an application holds: feature flags answered from memory, kept as the store has them.
 //!
-//! A [`Client`] loads a store of any backend once, follows its changes, and evaluates on what it knows: synchronously,
-//! without a lock and without I/O. When the store goes away it serves what it knew last, and says so.
+//! A [`Client`] loads a store of any backend once, follows its changes, and evaluates on what it
+//! knows: synchronously, without I/O, and without a lock where overrides are resident. When the
+//! store goes away it serves what it knew last, and says so.
 //!
 //! | item | what |
 //! |---|---|
