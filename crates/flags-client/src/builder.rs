@@ -23,7 +23,8 @@ use crate::trace::TracedValues;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Startup {
-    /// The first load, for at most so long; past it, starting is an error.
+    /// The first load, for at most so long; past it, or where the store is closed or denies being
+    /// read, starting is an error.
     Wait {
         /// By the client's clock.
         deadline: Duration,
@@ -176,7 +177,8 @@ impl ClientBuilder {
     ///
     /// # Errors
     ///
-    /// `Invalid` outside a tokio runtime; `Unavailable` past the deadline of the [`Startup`], its source saying why.
+    /// `Invalid` outside a tokio runtime; `Unavailable` past the deadline of the [`Startup`], or as
+    /// soon as the store says that it is of no use to wait, its source saying why.
     ///
     /// # Cancellation
     ///

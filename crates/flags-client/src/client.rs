@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use flags_core::{Error, ErrorKind, FlagKey, Json, Result, StorageHandle};
 use flags_engine::{Answer, EvaluationContext};
-use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::builder::ClientBuilder;
@@ -210,7 +209,7 @@ impl Client {
         let (state, now) = (shared.state.load_full(), shared.clock.now());
         let Some(on_demand) = &shared.on_demand else { return Ok(self.snapshot()) };
         if !state.loaded {
-            return Err(not_loaded("prepare"));
+            return Err(self.not_loaded("prepare"));
         }
         let fetch = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now);
         let known = Stage::Prepare.begin(shared.provider).of(fetch).await?;
@@ -223,7 +222,8 @@ impl Client {
         *self.shared().freshness.borrow()
     }
 
-    /// Waits until there are flags to evaluate, for at most that long by the client's clock.
+    /// Waits until there are flags to evaluate, for at most that long by the client's clock, and no
+    /// longer than until the store says that it is closed, or denies being read.
     ///
     /// # Errors
     ///
@@ -234,14 +234,22 @@ impl Client {
     /// May be dropped at any time.
     pub async fn wait_ready(&self, deadline: Duration) -> Result<()> {
         let shared = self.shared();
-        let mut freshness = shared.freshness.subscribe();
-        let loaded = std::pin::pin!(freshness.wait_for(|freshness| freshness.is_loaded()));
-        match select(loaded, shared.clock.sleep(deadline)).await {
-            Either::Left((Ok(_), _)) => Ok(()),
-            _ => Err(match shared.store_error.load_full() {
-                Some(cause) => not_loaded("wait_ready").with_source(cause),
-                None => not_loaded("wait_ready"),
-            }),
+        let (mut freshness, mut refuses) = (shared.freshness.subscribe(), shared.refuses.subscribe());
+        tokio::select! {
+            biased;
+            Ok(_) = freshness.wait_for(|freshness| freshness.is_loaded()) => Ok(()),
+            Ok(_) = refuses.wait_for(|refuses| *refuses) => Err(self.not_loaded("wait_ready")),
+            () = shared.clock.sleep(deadline) => Err(self.not_loaded("wait_ready")),
+        }
+    }
+
+    fn not_loaded(&self, operation: &'static str) -> Error {
+        let not_loaded =
+            |reason: &'static str| Error::new(ErrorKind::Unavailable, reason).in_operation(operation);
+        match self.shared().store_error.load_full() {
+            Some(cause) => not_loaded("the flags are not loaded; see the cause").with_source(cause),
+            // What takes so long is no failure, and may be asked for at another time.
+            None => not_loaded("the flags are not loaded yet, though nothing failed: allow for more time"),
         }
     }
 
@@ -283,9 +291,4 @@ impl Client {
             let _ = is_done.await;
         }
     }
-}
-
-fn not_loaded(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the flags are not loaded yet; is the store reachable?")
-        .in_operation(operation)
 }

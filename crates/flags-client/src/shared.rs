@@ -29,6 +29,8 @@ pub(crate) struct Shared {
     pub(crate) hooks: Box<[Arc<dyn Hook>]>,
     pub(crate) on_demand: Option<OnDemand>,
     pub(crate) freshness: watch::Sender<Freshness>,
+    /// The store does not let itself be read, as it says: no use to wait for it.
+    pub(crate) refuses: watch::Sender<bool>,
     pub(crate) events: EventHub,
     pub(crate) store_error: ArcSwapOption<Error>,
     pub(crate) file_error: ArcSwapOption<Error>,
@@ -52,6 +54,7 @@ impl Shared {
             hooks: hooks.into(),
             on_demand,
             freshness: watch::Sender::new(Freshness::NeverLoaded),
+            refuses: watch::Sender::new(false),
             events: EventHub::default(),
             store_error: ArcSwapOption::empty(),
             file_error: ArcSwapOption::empty(),

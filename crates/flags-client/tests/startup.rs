@@ -8,7 +8,7 @@ use std::time::Duration;
 use common::{Faulty, LONG, builder, cause, override_of, put, text, text_flag, until, until_fresh, user};
 use flags_client::{ClientEvent, Freshness, StaleCause, Startup};
 use flags_core::transfer::Document;
-use flags_core::{ErrorKind, ManualClock, Timestamp};
+use flags_core::{Error, ErrorKind, ManualClock, Storage as _, Timestamp};
 
 #[tokio::test]
 async fn the_last_saved_state_is_served_while_the_store_is_away() {
@@ -168,4 +168,53 @@ async fn saving_rests_for_longer_than_it_took() {
     assert_eq!(saved().as_deref(), Some("\"0\""));
     clock.advance(Duration::from_secs(3_600));
     until("the next save", || saved().as_deref() == Some("\"20\"")).await;
+}
+
+/// Starting, by a clock that stands still: no deadline ever passes.
+async fn start_error(storage: &Arc<Faulty>, startup: Startup) -> Error {
+    let clock = Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH));
+    let starting = builder(storage).clock(clock).startup(startup).start();
+    tokio::time::timeout(LONG, starting).await.expect("it is not waited for").expect_err("nothing to serve")
+}
+
+#[tokio::test]
+async fn a_store_that_refuses_is_not_waited_for() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let startups = [
+        Startup::Wait { deadline: LONG },
+        Startup::LastSaved { path: folder.path().join("f"), deadline: LONG },
+    ];
+    for startup in startups {
+        let storage = Faulty::new();
+        storage.set(&storage.reads_are_denied, true);
+        let error = start_error(&storage, startup.clone()).await;
+        assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("start")));
+        let cause = std::error::Error::source(&error).expect("it says why").to_string();
+        assert!(cause.contains("not for you"), "{cause}");
+
+        let storage = Faulty::new();
+        storage.close().await.expect("closed");
+        let error = start_error(&storage, startup).await;
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+        assert!(std::error::Error::source(&error).is_some());
+    }
+    // One that fails may answer yet.
+    let storage = Faulty::new();
+    put(&*storage, text_flag("f", "1")).await;
+    storage.set(&storage.reads_are_denied, true);
+    let client = builder(&storage).startup(Startup::ServeDefaults).start().await.expect("started");
+    client.wait_ready(LONG).await.expect_err("it is denied");
+    storage.set(&storage.reads_are_denied, false);
+    until_fresh(&client).await;
+    client.wait_ready(LONG).await.expect("it is loaded");
+}
+
+#[tokio::test]
+async fn a_load_that_takes_long_is_not_said_to_have_failed() {
+    let storage = Faulty::new();
+    let _held = storage.hold_list();
+    let wait = Startup::Wait { deadline: Duration::from_millis(20) };
+    let error = builder(&storage).startup(wait).start().await.expect_err("not loaded yet");
+    assert!(error.to_string().contains("nothing failed"), "{error}");
+    assert!(std::error::Error::source(&error).is_none());
 }

@@ -145,6 +145,9 @@ impl Follower {
             if work.is_none() {
                 work = self.next_work();
             }
+            if self.closed {
+                self.serve_saved(self.now()).await;
+            }
             self.look_later();
             self.release();
             self.tell_freshness();

@@ -61,8 +61,13 @@ impl Follower {
                     self.poll_later();
                 }
                 if let Some(error) = error {
-                    self.closed |= error.kind() == ErrorKind::Closed;
+                    let is_closed = error.kind() == ErrorKind::Closed;
                     self.shared.store_error.store(Some(Arc::new(error)));
+                    if is_closed {
+                        self.closed = true;
+                        // Last, so that whoever waits finds out why.
+                        self.shared.refuses.send_replace(true);
+                    }
                 }
             }
             News::Unwatched => {

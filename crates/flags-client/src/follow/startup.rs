@@ -29,7 +29,7 @@ impl Follower {
             // What was read is newer than any file, though it is not whole yet.
             return;
         }
-        let is_over = now >= starting.deadline;
+        let is_over = now >= starting.deadline || *self.shared.refuses.borrow();
         let read = spawn_blocking(move || file.read()).await;
         match read {
             Ok(Ok(Some(saved))) => self.serve(saved, StaleCause::LastSaved).await,

@@ -181,6 +181,7 @@ impl Follower {
     fn succeeded(&mut self) {
         self.backoff.reset();
         self.retry_at = None;
+        self.shared.refuses.send_if_modified(|refuses| std::mem::replace(refuses, false));
         if self.link != Link::Lost {
             self.shared.store_error.store(None);
         }
@@ -188,8 +189,11 @@ impl Follower {
 
     async fn failed(&mut self, error: Error) {
         self.closed |= error.kind() == ErrorKind::Closed;
+        let refuses = matches!(error.kind(), ErrorKind::Closed | ErrorKind::Denied);
         self.shared.store_error.store(Some(Arc::new(error)));
         self.retry_at = Some(self.now().saturating_add(self.backoff.next()));
+        // Last, so that whoever waits finds out why.
+        self.shared.refuses.send_replace(refuses);
         self.serve_saved(self.now()).await;
     }
 }

@@ -40,6 +40,7 @@ pub(crate) struct Faulty {
     pub(crate) inner: MemoryStorage,
     descriptor: Descriptor,
     pub(crate) reads_fail: AtomicBool,
+    pub(crate) reads_are_denied: AtomicBool,
     pub(crate) watch_fails: AtomicBool,
     /// Listings show nothing, as of a store that came back empty.
     pub(crate) is_empty: AtomicBool,
@@ -91,6 +92,7 @@ impl Faulty {
             inner,
             descriptor,
             reads_fail: AtomicBool::new(false),
+            reads_are_denied: AtomicBool::new(false),
             watch_fails: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
             has_nameless: AtomicBool::new(false),
@@ -146,6 +148,13 @@ impl Faulty {
         counter.load(Ordering::SeqCst)
     }
 
+    fn check_reads(&self) -> Result<()> {
+        if self.reads_are_denied.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Denied, "not for you, by order"));
+        }
+        Self::check(&self.reads_fail)
+    }
+
     fn check(fault: &AtomicBool) -> Result<()> {
         if fault.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "out of order, by order"));
@@ -178,7 +187,7 @@ impl Storage for Faulty {
         self.keys_got.fetch_add(keys.len(), Ordering::SeqCst);
         let answer = self.inner.get(keys).await;
         wait(&self.held_gets).await;
-        Self::check(&self.reads_fail)?;
+        self.check_reads()?;
         if self.gets_lag.load(Ordering::SeqCst) {
             return Ok(keys.iter().map(|_| Ok(None)).collect());
         }
@@ -199,7 +208,7 @@ impl Storage for Faulty {
                     self.inner.close().await.expect("closed");
                 }
             }
-            match Self::check(&self.reads_fail) {
+            match self.check_reads() {
                 Err(error) => stream::iter(vec![Err(error)]),
                 Ok(()) if self.is_empty.load(Ordering::SeqCst) => stream::iter(Vec::new()),
                 Ok(()) => stream::iter(items),
