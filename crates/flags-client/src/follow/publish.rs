@@ -109,6 +109,7 @@ impl Follower {
         let changed = touched.into_flags(&ruleset);
         let mut counts = before.counts.clone();
         counts.extend(changed.iter());
+        counts.forget(&ruleset);
         let unreadable = self.replica.unreadable().cloned().collect();
         self.shared.publish(State { ruleset, loaded: true, counts, unreadable, flag_set }, changed);
         self.save_later();
