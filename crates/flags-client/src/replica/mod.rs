@@ -1,75 +1,24 @@
 //! [`Replica`]: what the client knows of the store, and the rules compiled from it.
 
+mod edit;
+mod found;
 mod records;
 mod touched;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flags_core::{Error, FlagId, FlagKey, Key, Kind, Record, TimeSchedule, TimeScheduleId, Timestamp};
-use flags_engine::{Ruleset, RulesetBuilder, Semantics};
+use flags_engine::{Ruleset, Semantics};
 
+use edit::Edit;
+pub(crate) use found::{Found, Listed, Unsure};
 pub(crate) use records::Records;
 pub(crate) use touched::Touched;
 
 /// Expired overrides are kept a little longer than they count: clocks are set back.
 const GRACE: Duration = Duration::from_secs(300);
-
-/// What was found under a key.
-#[derive(Debug)]
-pub(crate) enum Found {
-    Record(Record),
-    Nothing(Key),
-    Unreadable(Key, Error),
-}
-
-impl Found {
-    pub(crate) fn key(&self) -> Key {
-        match self {
-            Self::Record(record) => record.key(),
-            Self::Nothing(key) | Self::Unreadable(key, _) => key.clone(),
-        }
-    }
-
-    pub(crate) fn is_nothing(&self) -> bool {
-        matches!(self, Self::Nothing(_))
-    }
-
-    /// The key of the flag, be there one or not.
-    pub(crate) fn flag_key(&self) -> Option<FlagKey> {
-        match self.key() {
-            Key::Flag(key) => Some(key),
-            _ => None,
-        }
-    }
-
-    /// Whether there is a flag, readable or not.
-    pub(crate) fn is_a_flag(&self) -> bool {
-        !self.is_nothing() && self.flag_key().is_some()
-    }
-}
-
-/// A whole store, as it was listed.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    pub(crate) records: Records,
-    pub(crate) unreadable: BTreeMap<Key, Error>,
-    /// What cannot be read, nor its name.
-    pub(crate) nameless: Vec<Arc<Error>>,
-    /// Flags, readable or not.
-    pub(crate) flags: usize,
-}
-
-/// What of a listing is not known for sure.
-#[derive(Debug)]
-pub(crate) struct Unsure {
-    /// What changed since it began: it may show an older value than there is.
-    pub(crate) keys: HashSet<Key>,
-    /// Whether anything may have happened since, such as the store being emptied: what it does not
-    /// show may have been there.
-    pub(crate) absences: bool,
-}
 
 /// The records of the store as far as the client needs them. Owned by one task, which publishes its rules.
 #[derive(Debug)]
@@ -208,7 +157,7 @@ impl Replica {
         if found.is_empty() && !self.has_expired(now) {
             return touched;
         }
-        let mut edit = Edit { builder: Some(self.ruleset.edit()), changed: false, reorder: HashSet::new() };
+        let mut edit = Edit::of(&self.ruleset);
         for one in found {
             match one {
                 Found::Record(record) => {
@@ -229,99 +178,10 @@ impl Replica {
         }
         self.sweep(now, &mut edit);
         self.reorder(&mut edit);
-        if edit.changed
-            && let Some(builder) = edit.builder
-        {
-            self.ruleset = Arc::new(builder.build());
+        if let Some(ruleset) = edit.finish() {
+            self.ruleset = Arc::new(ruleset);
         }
         touched
-    }
-
-    fn put(&mut self, record: Record, edit: &mut Edit, touched: &mut Touched) {
-        let before = self.records.put(record.clone());
-        // Asked before the one that it replaces is forgotten: an edit makes no new flag.
-        if let Record::Flag(flag) = &record
-            && !self.flag_keys.contains_key(&flag.id)
-        {
-            touched.new_flags.push(flag.id);
-        }
-        if let Some(before) = before {
-            self.forget(&before, edit, touched);
-        }
-        match record {
-            Record::Flag(flag) => {
-                self.flag_keys.insert(flag.id, flag.key.clone());
-                touched.flag(&flag.key);
-                edit.with(|builder| builder.flag(flag));
-            }
-            Record::Override(record) => {
-                if let Some(at) = record.expires_at {
-                    let key = Record::Override(Arc::clone(&record)).key();
-                    self.expiring.insert((at, key));
-                }
-                touched.owner(&self.flag_keys, record.flag_id);
-                edit.with(|builder| builder.flag_override(record));
-            }
-            Record::TimeSchedule(schedule) => {
-                touched.owner(&self.flag_keys, schedule.flag_id);
-                edit.reorder.insert(schedule.flag_id);
-                let place = (schedule.name.clone(), schedule.id);
-                self.schedules.entry(schedule.flag_id).or_default().insert(place, schedule);
-            }
-            Record::Segment(segment) => {
-                touched.segments = true;
-                edit.with(|builder| builder.segment(segment));
-            }
-            _ => {}
-        }
-    }
-
-    fn remove(&mut self, key: &Key, edit: &mut Edit, touched: &mut Touched) {
-        let Some(before) = self.records.remove(key) else { return };
-        self.forget(&before, edit, touched);
-        match &before {
-            Record::Flag(flag) => edit.with(|builder| builder.remove_flag(&flag.key)),
-            Record::Override(record) => edit.with(|builder| {
-                builder.remove_override(
-                    record.flag_id,
-                    record.entity_type.as_str(),
-                    record.entity_id.as_str(),
-                )
-            }),
-            Record::Segment(segment) => edit.with(|builder| builder.remove_segment(segment.id)),
-            _ => {}
-        }
-    }
-
-    /// Takes a record that is replaced or gone out of the indexes.
-    fn forget(&mut self, before: &Record, edit: &mut Edit, touched: &mut Touched) {
-        match before {
-            Record::Flag(flag) => {
-                touched.flag(&flag.key);
-                // Of two flags that a foreign writer gave one id, the other may hold it.
-                if self.flag_keys.get(&flag.id) == Some(&flag.key) {
-                    self.flag_keys.remove(&flag.id);
-                }
-            }
-            Record::Override(record) => {
-                touched.owner(&self.flag_keys, record.flag_id);
-                if let Some(at) = record.expires_at {
-                    self.expiring.remove(&(at, before.key()));
-                }
-            }
-            Record::TimeSchedule(schedule) => {
-                touched.owner(&self.flag_keys, schedule.flag_id);
-                edit.with(|builder| builder.remove_time_schedule(schedule.flag_id, schedule.id));
-                if let Some(of_flag) = self.schedules.get_mut(&schedule.flag_id) {
-                    of_flag.remove(&(schedule.name.clone(), schedule.id));
-                    if of_flag.is_empty() {
-                        self.schedules.remove(&schedule.flag_id);
-                    }
-                }
-            }
-            Record::Segment(_) => touched.segments = true,
-            _ => {}
-        }
     }
 
     /// Drops overrides that expired a while ago. Decisions tell by the instant, and do not wait for this.
@@ -339,38 +199,10 @@ impl Replica {
         self.expiring.first().is_some_and(|(at, _)| *at <= now.saturating_sub(GRACE))
     }
 
-    /// Puts the schedules of each flag that has other ones now by name, then id, as a listing has them.
-    fn reorder(&mut self, edit: &mut Edit) {
-        for flag_id in std::mem::take(&mut edit.reorder) {
-            let of_flag = self.schedules.get(&flag_id);
-            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
-                edit.with(|builder| builder.remove_time_schedule(flag_id, schedule.id));
-            }
-            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
-                edit.with(|builder| builder.time_schedule(Arc::clone(schedule)));
-            }
-        }
-    }
-
     /// The kinds that it holds.
     pub(crate) fn kinds(overrides: bool) -> impl Iterator<Item = Kind> {
         // Flags last: what belongs to a flag that is created meanwhile is then never without it.
         let kinds = [Kind::Override, Kind::TimeSchedule, Kind::Segment, Kind::Flag];
         kinds.into_iter().filter(move |kind| overrides || *kind != Kind::Override)
-    }
-}
-
-/// The next rules, in the making.
-struct Edit {
-    /// Always there between calls; the builder's methods take it.
-    builder: Option<RulesetBuilder>,
-    changed: bool,
-    reorder: HashSet<FlagId>,
-}
-
-impl Edit {
-    fn with(&mut self, change: impl FnOnce(RulesetBuilder) -> RulesetBuilder) {
-        self.builder = self.builder.take().map(change);
-        self.changed = true;
     }
 }
