@@ -17,8 +17,8 @@ use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 
-/// A callsite that is met for the first time just when somebody begins to collect may be taken to be of
-/// no interest to anybody. So nothing else happens in this process while one test runs.
+/// A callsite that is met for the first time just when somebody begins to collect may be taken to
+/// be of no interest to anybody. So nothing else happens in this process while one test runs.
 static ALONE: Mutex<()> = Mutex::const_new(());
 
 /// A field as it was recorded: its type is part of it.

@@ -8,7 +8,8 @@ use crate::details::EvaluationDetails;
 use crate::hook::TypedValue;
 
 impl Client {
-    /// A boolean. Any flag will do that answers with one. Allocates nothing, where overrides are resident.
+    /// A boolean. Any flag will do that answers with one. Allocates nothing, where overrides are
+    /// resident.
     #[must_use]
     pub fn bool_value(&self, key: &str, default: bool, context: &EvaluationContext) -> bool {
         let asked = self.shared().ask(key, TypedValue::Boolean(default), context);

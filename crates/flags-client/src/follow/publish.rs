@@ -27,7 +27,11 @@ impl Follower {
         if let Some(touched) = self.lend(is_long, move |replica| change(replica, now)).await {
             self.mishaps.reset();
             self.unpublished.merge(touched);
-            self.publish();
+            let before = self.publish();
+            if is_long {
+                // To free what is not there any more takes long, too, and nobody waits for it.
+                drop(spawn_blocking(move || drop(before)));
+            }
         }
     }
 
@@ -89,15 +93,16 @@ impl Follower {
         }
     }
 
-    fn publish(&mut self) {
+    /// Publishes what there is to publish, and returns what was there before.
+    fn publish(&mut self) -> Arc<State> {
+        let before = self.shared.state.load_full();
         if self.is_held_back() {
-            return;
+            return before;
         }
         let mut touched = std::mem::take(&mut self.unpublished);
-        let before = self.shared.state.load_full();
         let rules_changed = !Arc::ptr_eq(&before.ruleset, self.replica.ruleset());
         if before.loaded && !rules_changed && !touched.unreadable {
-            return;
+            return before;
         }
         let ruleset = Arc::clone(self.replica.ruleset());
         let new_flags = std::mem::take(&mut touched.new_flags);
@@ -113,5 +118,6 @@ impl Follower {
         let unreadable = self.replica.unreadable().cloned().collect();
         self.shared.publish(State { ruleset, loaded: true, counts, unreadable, flag_set }, changed);
         self.save_later();
+        before
     }
 }

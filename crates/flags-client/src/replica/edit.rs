@@ -121,7 +121,8 @@ impl Replica {
         }
     }
 
-    /// Puts the schedules of each flag that has other ones now by name, then id, as a listing has them.
+    /// Puts the schedules of each flag that has other ones now by name, then id, as a listing has
+    /// them.
     pub(super) fn reorder(&mut self, edit: &mut Edit) {
         for flag_id in std::mem::take(&mut edit.reorder) {
             let of_flag = self.schedules.get(&flag_id);
