@@ -19,10 +19,12 @@ mod times;
 mod work;
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use flags_core::{Key, Result, Timestamp};
+use flags_core::{Clock, Key, Result, Timestamp};
 use flags_engine::Semantics;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -152,6 +154,7 @@ impl Follower {
             self.release();
             self.tell_freshness();
             timer.set(&clock, self.wakes_at(work.is_some()));
+            let told = self.told;
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(Command::AcceptEmpty(done)) => {
@@ -176,6 +179,8 @@ impl Follower {
                 }
                 saved = saved(&mut self.saving) => self.has_saved(saved),
                 () = timer.went_off() => self.on_time().await,
+                // Some clocks wake whoever sleeps by them when they are set.
+                () = set_back(&clock, told) => {}
             }
         };
         self.end(closing).await;
@@ -200,6 +205,11 @@ impl Follower {
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
+}
+
+/// Ends where the clock tells an earlier instant, as soon as anything wakes the task.
+async fn set_back(clock: &Arc<dyn Clock>, told: Timestamp) {
+    poll_fn(|_| if clock.now() < told { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 impl Drop for Follower {
