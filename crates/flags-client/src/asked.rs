@@ -1,6 +1,5 @@
 //! [`Asked`]: what an evaluation is to be about.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use flags_engine::{Details, EvaluationContext};
@@ -12,7 +11,9 @@ use crate::hook::{Hook, HookContext, TypedValue};
 #[derive(Debug)]
 pub(crate) struct Asked<'a> {
     pub(crate) key: &'a str,
-    context: Cow<'a, EvaluationContext>,
+    context: &'a EvaluationContext,
+    /// Boxed, since without hooks, which is how most evaluations are, there is none.
+    instead: Option<Box<EvaluationContext>>,
     /// A hook wants no evaluation.
     pub(crate) is_refused: bool,
 }
@@ -24,22 +25,29 @@ impl<'a> Asked<'a> {
         default: TypedValue<'_>,
         context: &'a EvaluationContext,
     ) -> Self {
-        let mut asked = Self { key, context: Cow::Borrowed(context), is_refused: false };
-        for hook in hooks {
-            match hook.before(&HookContext { flag_key: key, context: &asked.context, default }) {
-                Ok(None) => {}
-                Ok(Some(other)) => asked.context = Cow::Owned(other),
-                Err(_) => {
-                    asked.is_refused = true;
-                    break;
-                }
-            }
+        let mut asked = Self { key, context, instead: None, is_refused: false };
+        if !hooks.is_empty() {
+            asked.before(hooks, default);
         }
         asked
     }
 
     pub(crate) fn context(&self) -> &EvaluationContext {
-        &self.context
+        self.instead.as_deref().unwrap_or(self.context)
+    }
+
+    /// The stage before the evaluation, the first hook first.
+    fn before(&mut self, hooks: &[Arc<dyn Hook>], default: TypedValue<'_>) {
+        for hook in hooks {
+            match hook.before(&HookContext { flag_key: self.key, context: self.context(), default }) {
+                Ok(None) => {}
+                Ok(Some(other)) => self.instead = Some(Box::new(other)),
+                Err(_) => {
+                    self.is_refused = true;
+                    return;
+                }
+            }
+        }
     }
 
     /// The stages after the evaluation, the last hook first.

@@ -72,7 +72,7 @@ pub(crate) struct CountTable {
     recent: Arc<HashMap<FlagKey, Arc<FlagCounts>>>,
     unknown: Arc<FlagCounts>,
     /// Of flags that were deleted, and are not counted one by one any more.
-    deleted: ReasonCounts,
+    deleted: Arc<ReasonCounts>,
 }
 
 /// So many deleted flags are counted one by one. Of more, half are counted together from then on.
@@ -107,7 +107,7 @@ impl CountTable {
             return;
         }
         let mut left = MOST_DELETED / 2;
-        let deleted = &mut self.deleted;
+        let deleted = Arc::make_mut(&mut self.deleted);
         let mut stays = |key: &FlagKey, counts: &Arc<FlagCounts>| {
             if live.flag(key.as_str()).is_some() {
                 return true;
@@ -130,7 +130,7 @@ impl CountTable {
         Counts {
             flags: flags.filter(|(_, counts)| counts.total() > 0).collect(),
             unknown: self.unknown.read(),
-            deleted: self.deleted.clone(),
+            deleted: ReasonCounts::clone(&self.deleted),
         }
     }
 }

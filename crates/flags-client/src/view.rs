@@ -88,51 +88,66 @@ impl<'v> View<'v> {
         decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
         show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
     ) -> Details<'v, T> {
-        let (key, context) = (asked.key, asked.context());
         if self.shared.hooks.is_empty() {
-            let details = self.decide(key, context, default, decide);
-            self.observe(key, context, &details, show);
+            let details = self.decide(asked, default, decide);
+            self.observe(asked, &details, show);
             return details;
         }
+        self.hooked(asked, default, decide, show)
+    }
+
+    fn hooked<T: Clone>(
+        self,
+        asked: &Asked<'_>,
+        default: T,
+        decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
+        show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
+    ) -> Details<'v, T> {
         let details = if asked.is_refused {
             Details::not_evaluated(default.clone(), EvaluationError::HOOK)
         } else {
-            self.decide(key, context, default.clone(), decide)
+            self.decide(asked, default.clone(), decide)
         };
-        let evaluation = HookContext { flag_key: key, context, default: show(&default) };
+        let evaluation =
+            HookContext { flag_key: asked.key, context: asked.context(), default: show(&default) };
         asked.after(&self.shared.hooks, &evaluation, &details.as_ref().map(&show));
-        self.observe(key, context, &details, show);
+        self.observe(asked, &details, show);
         details
     }
 
     fn decide<T>(
         self,
-        key: &str,
-        context: &EvaluationContext,
+        asked: &Asked<'_>,
         default: T,
         decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
     ) -> Details<'v, T> {
+        let context = asked.context();
         match self.refusal(context) {
-            None => decide(self.ruleset.evaluator(context, self.at), key, default),
+            None => decide(self.ruleset.evaluator(context, self.at), asked.key, default),
             Some(error) => Details::not_evaluated(default, error),
         }
     }
 
     fn observe<T>(
         self,
-        key: &str,
-        context: &EvaluationContext,
+        asked: &Asked<'_>,
         details: &Details<'v, T>,
         show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
     ) {
-        self.state.counts.of(key).add(details.reason);
+        self.state.counts.of(asked.key).add(details.reason);
         #[cfg(feature = "tracing")]
         if crate::trace::is_on() {
             let shared = self.shared;
             let details = details.as_ref().map(show);
-            crate::trace::evaluated(shared.provider, shared.traced_values, key, context, &details);
+            crate::trace::evaluated(
+                shared.provider,
+                shared.traced_values,
+                asked.key,
+                asked.context(),
+                &details,
+            );
         }
         #[cfg(not(feature = "tracing"))]
-        let _ = (context, show);
+        let _ = show;
     }
 }
