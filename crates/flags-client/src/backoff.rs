@@ -47,7 +47,9 @@ impl Backoff {
 
 /// That long, give or take a random share of it.
 pub(crate) fn jittered(duration: Duration, share: f64) -> Duration {
-    duration.mul_f64(1.0 + share * (2.0 * fastrand::f64() - 1.0))
+    let seconds = duration.as_secs_f64() * (1.0 + share * (2.0 * fastrand::f64() - 1.0));
+    // "Never" may be said by the longest duration there is, and more than that is no duration.
+    Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX)
 }
 
 #[cfg(test)]
@@ -66,5 +68,14 @@ mod tests {
         (0..100).for_each(|_| assert!(backoff.next() <= Duration::from_millis(1001)));
         backoff.reset();
         assert!(backoff.next() <= Duration::from_millis(101));
+    }
+
+    #[test]
+    fn the_longest_wait_is_still_one() {
+        let pace = Pace { first: Duration::MAX, longest: Duration::MAX };
+        for _ in 0..100 {
+            assert!(jittered(Duration::MAX, 0.1) >= Duration::MAX.mul_f64(0.89));
+            assert!(Backoff::new(pace).next() >= Duration::MAX / 3);
+        }
     }
 }

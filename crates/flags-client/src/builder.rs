@@ -16,21 +16,26 @@ use crate::hook::Hook;
 use crate::on_demand::OnDemand;
 use crate::save::SavedFile;
 use crate::shared::Shared;
+#[cfg(feature = "tracing")]
+use crate::trace::TracedValues;
 
 /// What [`ClientBuilder::start`] waits for.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Startup {
-    /// The first load, for at most so long; past it, starting is an error.
+    /// The first load, for at most so long; past it, or where the store is closed or denies being
+    /// read, starting is an error.
     Wait {
         /// By the client's clock.
         deadline: Duration,
     },
     /// Nothing: evaluations answer the caller's defaults until the first load.
     ServeDefaults,
-    /// The first load, for at most so long. If the store fails before, or takes longer, what an earlier run saved in this
-    /// file is served, as stale since it was saved; without such a file, starting is an error. The client then saves what it
-    /// knows there whenever it changes: atomically, as an export document.
+    /// The first load, for at most so long. If the store fails before, or takes longer, what an
+    /// earlier run saved in this file is served, as stale since it was saved; without such a file,
+    /// starting is an error. It is served, too, where the store turns out to have no flag although
+    /// the file has: [`StoreEmptied`](crate::StaleCause::StoreEmptied). The client then saves what
+    /// it knows there whenever it changes: atomically, as an export document.
     LastSaved {
         /// The file. Its folder must exist.
         path: PathBuf,
@@ -55,10 +60,16 @@ pub enum Overrides {
     Resident,
     /// Those of the entities asked for last, fetched by [`Client::prepare`]: for stores with millions of them.
     ///
-    /// An evaluation never silently goes without overrides. A context that names a user, an organization, a tenant or a
-    /// targeting key, and was not prepared or has left the cache since, answers the caller's default with PROVIDER_NOT_READY.
-    /// Changes that the store tells of take an entity out of the cache, and so does a new flag. What may have missed changes, since the
-    /// connection was lost, is served without being prepared again only as long as the client is not fresh.
+    /// An evaluation never silently goes without overrides. A context that names a user, an
+    /// organization, a tenant or a targeting key, and was not prepared or has left the cache since,
+    /// answers the caller's default with PROVIDER_NOT_READY. Changes that the store tells of take
+    /// an entity out of the cache, and so does a new flag. What may have missed changes, since the
+    /// connection was lost, is served without being prepared again only as long as the client is
+    /// not fresh. Of a store that was emptied what is cached is served until that is settled, and
+    /// nobody else is prepared.
+    ///
+    /// An override that cannot be read stays as it was cached; where none was, it is reported, as
+    /// one that was never readable is where all are resident.
     OnDemand {
         /// How many entities are cached, those without any override too.
         capacity: u64,
@@ -81,6 +92,8 @@ pub struct ClientBuilder {
     poll_interval: Duration,
     save_interval: Duration,
     retry: Pace,
+    #[cfg(feature = "tracing")]
+    traced_values: TracedValues,
 }
 
 impl ClientBuilder {
@@ -95,6 +108,8 @@ impl ClientBuilder {
             poll_interval: Duration::from_secs(10),
             save_interval: Duration::from_secs(1),
             retry: Pace::default(),
+            #[cfg(feature = "tracing")]
+            traced_values: TracedValues::default(),
         }
     }
 
@@ -136,6 +151,8 @@ impl ClientBuilder {
     }
 
     /// How often the file of [`Startup::LastSaved`] is written at most: every second, unless set.
+    /// It is written whole, and so, after a save, there is none for twenty times as long as it
+    /// took: with a million overrides once in a minute or so.
     pub fn save_interval(mut self, interval: Duration) -> Self {
         self.save_interval = interval;
         self
@@ -148,11 +165,20 @@ impl ClientBuilder {
         self
     }
 
+    /// Of which evaluations the events of traces name the value. Of those without a variant, unless
+    /// set.
+    #[cfg(feature = "tracing")]
+    pub fn traced_values(mut self, which: TracedValues) -> Self {
+        self.traced_values = which;
+        self
+    }
+
     /// Starts the client: a task of the current tokio runtime that loads the store and follows it.
     ///
     /// # Errors
     ///
-    /// `Invalid` outside a tokio runtime; `Unavailable` past the deadline of the [`Startup`], its source saying why.
+    /// `Invalid` outside a tokio runtime; `Unavailable` past the deadline of the [`Startup`], or as
+    /// soon as the store says that it is of no use to wait, its source saying why.
     ///
     /// # Cancellation
     ///
@@ -171,7 +197,10 @@ impl ClientBuilder {
             Startup::LastSaved { path, .. } => Some(SavedFile::new(path.clone())),
             _ => None,
         };
-        let shared = Arc::new(Shared::new(self.storage, self.clock, self.semantics, self.hooks, on_demand));
+        let shared = Shared::new(self.storage, self.clock, self.semantics, self.hooks, on_demand);
+        #[cfg(feature = "tracing")]
+        let shared = Shared { traced_values: self.traced_values, ..shared };
+        let shared = Arc::new(shared);
         let settings = Settings {
             semantics: self.semantics,
             poll_interval: self.poll_interval,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use flags_core::FlagKey;
-use flags_engine::Reason;
+use flags_engine::{Reason, Ruleset};
 
 const REASONS: [Reason; 7] = [
     Reason::Default,
@@ -71,7 +71,12 @@ pub(crate) struct CountTable {
     /// Those added last: few, so that adding one copies few.
     recent: Arc<HashMap<FlagKey, Arc<FlagCounts>>>,
     unknown: Arc<FlagCounts>,
+    /// Of flags that were deleted, and are not counted one by one any more.
+    deleted: Arc<ReasonCounts>,
 }
+
+/// So many deleted flags are counted one by one. Of more, half are counted together from then on.
+const MOST_DELETED: usize = 10_000;
 
 impl CountTable {
     /// The counters of that flag; of all unknown flags together where it is none.
@@ -94,11 +99,38 @@ impl CountTable {
         }
     }
 
+    /// Counts deleted flags together once there are too many of them; those that nobody asked for
+    /// count nothing. Of a flag that was deleted long ago nothing is being counted any more, so
+    /// none is lost.
+    pub(crate) fn forget(&mut self, live: &Ruleset) {
+        if self.flags.len() + self.recent.len() <= live.len() + MOST_DELETED {
+            return;
+        }
+        let mut left = MOST_DELETED / 2;
+        let deleted = Arc::make_mut(&mut self.deleted);
+        let mut stays = |key: &FlagKey, counts: &Arc<FlagCounts>| {
+            if live.flag(key.as_str()).is_some() {
+                return true;
+            }
+            let counts = counts.read();
+            let stays = left > 0 && counts.total() > 0;
+            if stays {
+                left -= 1;
+            } else {
+                deleted.add(&counts);
+            }
+            stays
+        };
+        Arc::make_mut(&mut self.flags).retain(|key, counts| stays(key, counts));
+        Arc::make_mut(&mut self.recent).retain(|key, counts| stays(key, counts));
+    }
+
     pub(crate) fn read(&self) -> Counts {
         let flags = self.flags.iter().chain(&*self.recent).map(|(key, counts)| (key.clone(), counts.read()));
         Counts {
             flags: flags.filter(|(_, counts)| counts.total() > 0).collect(),
             unknown: self.unknown.read(),
+            deleted: ReasonCounts::clone(&self.deleted),
         }
     }
 }
@@ -109,6 +141,9 @@ impl CountTable {
 pub struct Counts {
     /// Each flag that was evaluated, also one that is deleted by now.
     pub flags: HashMap<FlagKey, ReasonCounts>,
+    /// The evaluations of flags that are not counted one by one any more, since they were deleted
+    /// and thousands of others too.
+    pub deleted: ReasonCounts,
     /// The evaluations of flags that do not exist, or did not yet.
     pub unknown: ReasonCounts,
 }
@@ -130,6 +165,12 @@ impl ReasonCounts {
         self.0.values().sum()
     }
 
+    fn add(&mut self, other: &Self) {
+        for (reason, count) in other.iter() {
+            *self.0.entry(reason).or_default() += count;
+        }
+    }
+
     /// The reasons that occurred.
     pub fn iter(&self) -> impl Iterator<Item = (Reason, u64)> {
         self.0.iter().map(|(reason, count)| (*reason, *count))
@@ -138,7 +179,35 @@ impl ReasonCounts {
 
 #[cfg(test)]
 mod tests {
+    use flags_core::Flag;
+    use flags_engine::Semantics;
+
     use super::*;
+
+    #[test]
+    fn flags_that_come_and_go_are_bounded_and_no_count_is_lost() {
+        let mut table = CountTable::default();
+        let live =
+            Ruleset::builder(Semantics::Compat).flag(Flag::new(FlagKey::new("live").expect("a key"))).build();
+        table.extend([FlagKey::new("live").expect("a key")].iter());
+        for n in 0..3 * MOST_DELETED {
+            let key = FlagKey::new(format!("f{n}")).expect("a key");
+            table.extend(std::iter::once(&key));
+            // Every other one is asked for, and so is the one that stays.
+            if n % 2 == 0 {
+                table.of(key.as_str()).add(Reason::Static);
+            }
+            table.of("live").add(Reason::Default);
+            table.forget(&live);
+            assert!(table.flags.len() + table.recent.len() <= MOST_DELETED + 1);
+        }
+        let counts = table.read();
+        let sum = counts.flags.values().chain([&counts.deleted]).map(|of| of.of(Reason::Static)).sum::<u64>();
+        assert_eq!(sum, 3 * MOST_DELETED as u64 / 2);
+        assert!(counts.deleted.total() > 0 && counts.flags.len() > MOST_DELETED / 2);
+        let live = counts.flags.get("live").map(ReasonCounts::total);
+        assert_eq!((live, counts.unknown.total()), (Some(3 * MOST_DELETED as u64), 0));
+    }
 
     #[test]
     fn counters_live_on_when_flags_are_added() {

@@ -23,7 +23,8 @@ pub enum ClientEvent {
     Freshness(Freshness),
     /// These flags may decide otherwise than before. The passing of time (an expiry, a time schedule) is no such event.
     FlagsChanged(ChangedFlags),
-    /// The store came back without a single flag, and the flags known last are served.
+    /// The store came back without a single flag, or lost all of them at one stroke, and the flags
+    /// known last are served.
     StoreEmptied,
 }
 

@@ -10,7 +10,10 @@ pub enum Freshness {
     Fresh,
     /// Served as it was known last.
     Stale {
-        /// From this instant on changes may have been missed.
+        /// When the client noticed, by its clock; of a saved file, when that was saved; of what is
+        /// [overtaken](StaleCause::Overtaken), when the first of the reads began that came too
+        /// late. Changes may have been missed from a little earlier on: that a connection is dead
+        /// takes a watch some seconds to find out.
         since: Timestamp,
         /// Why.
         cause: StaleCause,
@@ -35,8 +38,18 @@ pub enum StaleCause {
     Disconnected,
     /// Changes may have been missed, and everything is being read again.
     Reloading,
-    /// The store came back without a single flag. The flags known last are served until flags appear, or until
-    /// [`Client::accept_empty`](crate::Client::accept_empty).
+    /// Something changes faster than it can be read: for more than a second each read of it was
+    /// overtaken by another change, so that it is served as it was known before. Everything else is
+    /// as the store has it.
+    Overtaken,
+    /// The only flag of the store is gone, and it is not known yet whether it was deleted or the
+    /// store was emptied. It is served for some ten seconds more, within which a watch tells of a
+    /// store that was lost.
+    LastFlagGone,
+    /// The store came back without a single flag, or lost all of them at one stroke. The flags
+    /// known last are served until flags appear, or until
+    /// [`Client::accept_empty`](crate::Client::accept_empty). Flags that are deleted one by one are
+    /// no such loss, as long as the client can follow each.
     StoreEmptied,
     /// Served from the file of [`Startup::LastSaved`](crate::Startup::LastSaved): the store did not answer yet.
     LastSaved,

@@ -51,7 +51,10 @@ impl fmt::Display for TypedValue<'_> {
 /// the hooks were given, the other stages in the reverse of it. Without hooks an evaluation pays nothing for them.
 /// [`Client::all`](crate::Client::all) runs none.
 pub trait Hook: Debug + Send + Sync + 'static {
-    /// Before the evaluation. May give another context to evaluate, which later hooks see: `Ok(None)` leaves it as it is.
+    /// Before the evaluation. May give another context to evaluate, which later hooks see:
+    /// `Ok(None)` leaves it as it is. Where overrides are fetched [on
+    /// demand](crate::Overrides::OnDemand), that context is to be prepared like any other; a
+    /// snapshot knows those of the context that it was prepared for.
     ///
     /// # Errors
     ///

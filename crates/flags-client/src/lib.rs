@@ -1,7 +1,8 @@
 //! What an application holds: feature flags answered from memory, kept as the store has them.
 //!
-//! A [`Client`] loads a store of any backend once, follows its changes, and evaluates on what it knows: synchronously,
-//! without a lock and without I/O. When the store goes away it serves what it knew last, and says so.
+//! A [`Client`] loads a store of any backend once, follows its changes, and evaluates on what it
+//! knows: synchronously, without I/O, and without a lock where overrides are resident. When the
+//! store goes away it serves what it knew last, and says so.
 //!
 //! | item | what |
 //! |---|---|
@@ -15,14 +16,27 @@
 //! | [`Counts`] | how often each flag was evaluated, by reason |
 //! | [`Scheduler`] | runs scheduled changes and rollout phases when they are due, each exactly once |
 //!
-//! With the cargo feature `tracing` each evaluation is an event at trace level, target `flags_client::evaluation`, with
-//! the attributes of OpenTelemetry's semantic conventions for feature flags.
+//! # Traces
+//!
+//! With the cargo feature `tracing` each evaluation is an event `feature_flag.evaluation` at trace
+//! level, target `flags_client::evaluation`, with the attributes of OpenTelemetry's semantic
+//! conventions for feature flags. It is an event and no span, since the conventions say so, and
+//! since it takes less time than a span does. Its value is among them where it has no variant
+//! (`ClientBuilder::traced_values` says otherwise): a boolean, a number or a text as what it is,
+//! anything else as JSON.
+//!
+//! What takes time are spans at debug level, target `flags_client`: `feature_flag.load` and
+//! `feature_flag.reload`, when everything is read, `feature_flag.fetch`, when what changed is,
+//! `feature_flag.prepare`, within the span of whoever prepares a context, and `feature_flag.save`.
+//! Where nobody listens all of it costs next to nothing.
 //!
 //! # Clocks
 //!
-//! What a client knows it judges by its own clock, and the scheduler executes what is due by its own; the store judges by the store's.
-//! So on a machine whose clock is an hour ahead overrides end, windows open and changes are applied an hour early, for as long as that clock is
-//! wrong; a change that was applied stays applied. `health` of a store with a clock warns where the two differ by more than a second.
+//! What a client knows it judges by its own clock, and the scheduler executes what is due by its
+//! own; the store judges by the store's. So on a machine whose clock is an hour ahead overrides
+//! end, windows open and changes are applied an hour early, for as long as that clock is wrong; a
+//! change that was applied stays applied, and an override that ended counts again within seconds.
+//! `health` of a store with a clock warns where the two differ by more than a second.
 //!
 //! # Examples
 //!
@@ -52,12 +66,14 @@
 //! # Ok::<(), flags_core::Error>(()) }).unwrap();
 //! ```
 
+mod asked;
 mod backoff;
 mod builder;
 mod client;
 mod counts;
 mod details;
 mod diagnostics;
+mod emptied;
 mod events;
 mod follow;
 mod freshness;
@@ -69,6 +85,7 @@ mod save;
 pub mod scheduler;
 mod shared;
 mod snapshot;
+mod stage;
 mod state;
 mod timer;
 #[cfg(feature = "tracing")]
@@ -85,3 +102,5 @@ pub use freshness::{Freshness, StaleCause};
 pub use hook::{Hook, HookContext, TypedValue};
 pub use scheduler::Scheduler;
 pub use snapshot::Snapshot;
+#[cfg(feature = "tracing")]
+pub use trace::TracedValues;

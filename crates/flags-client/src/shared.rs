@@ -8,10 +8,11 @@ use flags_core::{Clock, Error, FlagKey, StorageHandle};
 use flags_engine::{EvaluationContext, Semantics};
 use tokio::sync::watch;
 
+use crate::asked::Asked;
 use crate::diagnostics::Diagnostics;
 use crate::events::{ChangedFlags, ClientEvent, EventHub};
 use crate::freshness::Freshness;
-use crate::hook::Hook;
+use crate::hook::{Hook, TypedValue};
 use crate::on_demand::OnDemand;
 use crate::state::State;
 use crate::view::View;
@@ -22,11 +23,14 @@ pub(crate) struct Shared {
     pub(crate) clock: Arc<dyn Clock>,
     pub(crate) storage: StorageHandle,
     /// The name of the backend.
-    #[cfg_attr(not(feature = "tracing"), allow(dead_code, reason = "only traces name it"))]
     pub(crate) provider: &'static str,
+    #[cfg(feature = "tracing")]
+    pub(crate) traced_values: crate::trace::TracedValues,
     pub(crate) hooks: Box<[Arc<dyn Hook>]>,
     pub(crate) on_demand: Option<OnDemand>,
     pub(crate) freshness: watch::Sender<Freshness>,
+    /// The store does not let itself be read, as it says: no use to wait for it.
+    pub(crate) refuses: watch::Sender<bool>,
     pub(crate) events: EventHub,
     pub(crate) store_error: ArcSwapOption<Error>,
     pub(crate) file_error: ArcSwapOption<Error>,
@@ -44,14 +48,27 @@ impl Shared {
             state: ArcSwap::from_pointee(State::empty(semantics)),
             clock,
             provider: storage.descriptor().name(),
+            #[cfg(feature = "tracing")]
+            traced_values: crate::trace::TracedValues::default(),
             storage,
             hooks: hooks.into(),
             on_demand,
             freshness: watch::Sender::new(Freshness::NeverLoaded),
+            refuses: watch::Sender::new(false),
             events: EventHub::default(),
             store_error: ArcSwapOption::empty(),
             file_error: ArcSwapOption::empty(),
         }
+    }
+
+    /// An evaluation, as the hooks before it want it.
+    pub(crate) fn ask<'a>(
+        &self,
+        key: &'a str,
+        default: TypedValue<'_>,
+        context: &'a EvaluationContext,
+    ) -> Asked<'a> {
+        Asked::new(&self.hooks, key, default, context)
     }
 
     /// Lets `look` see the current rules, for that context.

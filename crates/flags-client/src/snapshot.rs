@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flags_core::{Json, Timestamp};
 use flags_engine::{Details, EvaluationContext, Ruleset};
 
+use crate::hook::TypedValue;
 use crate::on_demand::Known;
 use crate::shared::Shared;
 use crate::state::State;
@@ -63,7 +64,8 @@ impl Snapshot {
     /// A boolean. Any flag will do that answers with one.
     #[must_use]
     pub fn bool_details(&self, key: &str, default: bool, context: &EvaluationContext) -> Details<'_, bool> {
-        self.view().bool(key, default, context)
+        let asked = self.shared.ask(key, TypedValue::Boolean(default), context);
+        self.view().bool(&asked, default)
     }
 
     /// A text, of a string flag.
@@ -74,24 +76,28 @@ impl Snapshot {
         default: &'a str,
         context: &EvaluationContext,
     ) -> Details<'a, &'a str> {
-        self.view().string(key, default, context)
+        let asked = self.shared.ask(key, TypedValue::String(default), context);
+        self.view().string(&asked, default)
     }
 
     /// A whole number of 64 bits, of a number flag.
     #[must_use]
     pub fn integer_details(&self, key: &str, default: i64, context: &EvaluationContext) -> Details<'_, i64> {
-        self.view().integer(key, default, context)
+        let asked = self.shared.ask(key, TypedValue::Integer(default), context);
+        self.view().integer(&asked, default)
     }
 
     /// A number, of a number flag, rounded to the nearest of floating point.
     #[must_use]
     pub fn float_details(&self, key: &str, default: f64, context: &EvaluationContext) -> Details<'_, f64> {
-        self.view().float(key, default, context)
+        let asked = self.shared.ask(key, TypedValue::Float(default), context);
+        self.view().float(&asked, default)
     }
 
     /// Any JSON, of a JSON flag.
     #[must_use]
     pub fn json_details(&self, key: &str, default: Json, context: &EvaluationContext) -> Details<'_, Json> {
-        self.view().json(key, default, context)
+        let asked = self.shared.ask(key, TypedValue::Json(&default), context);
+        self.view().json(&asked, default)
     }
 }

@@ -3,6 +3,7 @@
 use flags_core::{Json, Timestamp};
 use flags_engine::{Details, EvaluationContext, EvaluationError, Evaluator, Ruleset};
 
+use crate::asked::Asked;
 use crate::hook::{HookContext, TypedValue};
 use crate::on_demand::{Entity, entities};
 use crate::shared::Shared;
@@ -21,59 +22,49 @@ pub(crate) struct View<'v> {
 }
 
 impl<'v> View<'v> {
-    pub(crate) fn bool(self, key: &str, default: bool, context: &EvaluationContext) -> Details<'v, bool> {
+    pub(crate) fn bool(self, asked: &Asked<'_>, default: bool) -> Details<'v, bool> {
         self.evaluate(
-            key,
-            context,
+            asked,
             default,
             |evaluator, key, default| evaluator.boolean(key, default),
             |value| TypedValue::Boolean(*value),
         )
     }
 
-    pub(crate) fn string<'d>(
-        self,
-        key: &str,
-        default: &'d str,
-        context: &EvaluationContext,
-    ) -> Details<'d, &'d str>
+    pub(crate) fn string<'d>(self, asked: &Asked<'_>, default: &'d str) -> Details<'d, &'d str>
     where
         'v: 'd,
     {
         let view: View<'d> = self;
         view.evaluate(
-            key,
-            context,
+            asked,
             default,
             |evaluator, key, default| evaluator.string(key, default),
             |value| TypedValue::String(value),
         )
     }
 
-    pub(crate) fn integer(self, key: &str, default: i64, context: &EvaluationContext) -> Details<'v, i64> {
+    pub(crate) fn integer(self, asked: &Asked<'_>, default: i64) -> Details<'v, i64> {
         self.evaluate(
-            key,
-            context,
+            asked,
             default,
             |evaluator, key, default| evaluator.integer(key, default),
             |value| TypedValue::Integer(*value),
         )
     }
 
-    pub(crate) fn float(self, key: &str, default: f64, context: &EvaluationContext) -> Details<'v, f64> {
+    pub(crate) fn float(self, asked: &Asked<'_>, default: f64) -> Details<'v, f64> {
         self.evaluate(
-            key,
-            context,
+            asked,
             default,
             |evaluator, key, default| evaluator.float(key, default),
             |value| TypedValue::Float(*value),
         )
     }
 
-    pub(crate) fn json(self, key: &str, default: Json, context: &EvaluationContext) -> Details<'v, Json> {
+    pub(crate) fn json(self, asked: &Asked<'_>, default: Json) -> Details<'v, Json> {
         self.evaluate(
-            key,
-            context,
+            asked,
             default,
             |evaluator, key, default| evaluator.json(key, default),
             |value| TypedValue::Json(value),
@@ -92,87 +83,71 @@ impl<'v> View<'v> {
 
     fn evaluate<T: Clone>(
         self,
-        key: &str,
-        context: &EvaluationContext,
+        asked: &Asked<'_>,
         default: T,
         decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
         show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
     ) -> Details<'v, T> {
         if self.shared.hooks.is_empty() {
-            let details = self.decide(key, context, default, decide);
-            self.observe(key, context, &details, show);
+            let details = self.decide(asked, default, decide);
+            self.observe(asked, &details, show);
             return details;
         }
-        self.hooked(key, context, default, decide, show)
-    }
-
-    fn decide<T>(
-        self,
-        key: &str,
-        context: &EvaluationContext,
-        default: T,
-        decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
-    ) -> Details<'v, T> {
-        match self.refusal(context) {
-            None => decide(self.ruleset.evaluator(context, self.at), key, default),
-            Some(error) => Details::not_evaluated(default, error),
-        }
+        self.hooked(asked, default, decide, show)
     }
 
     fn hooked<T: Clone>(
         self,
-        key: &str,
-        context: &EvaluationContext,
+        asked: &Asked<'_>,
         default: T,
         decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
         show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
     ) -> Details<'v, T> {
-        let hooks = &self.shared.hooks;
-        let mut other: Option<EvaluationContext> = None;
-        let mut refused = false;
-        for hook in hooks {
-            let context = other.as_ref().unwrap_or(context);
-            match hook.before(&HookContext { flag_key: key, context, default: show(&default) }) {
-                Ok(None) => {}
-                Ok(Some(context)) => other = Some(context),
-                Err(_) => {
-                    refused = true;
-                    break;
-                }
-            }
-        }
-        let context = other.as_ref().unwrap_or(context);
-        let details = if refused {
+        let details = if asked.is_refused {
             Details::not_evaluated(default.clone(), EvaluationError::HOOK)
         } else {
-            self.decide(key, context, default.clone(), decide)
+            self.decide(asked, default.clone(), decide)
         };
-        let evaluation = HookContext { flag_key: key, context, default: show(&default) };
-        let shown = details.as_ref().map(&show);
-        for hook in hooks.iter().rev() {
-            match shown.error {
-                None => hook.after(&evaluation, &shown),
-                Some(_) => hook.error(&evaluation, &shown),
-            }
-        }
-        hooks.iter().rev().for_each(|hook| hook.finally(&evaluation, &shown));
-        self.observe(key, context, &details, show);
+        let evaluation =
+            HookContext { flag_key: asked.key, context: asked.context(), default: show(&default) };
+        asked.after(&self.shared.hooks, &evaluation, &details.as_ref().map(&show));
+        self.observe(asked, &details, show);
         details
+    }
+
+    fn decide<T>(
+        self,
+        asked: &Asked<'_>,
+        default: T,
+        decide: impl for<'c> FnOnce(Evaluator<'v, 'c>, &str, T) -> Details<'v, T>,
+    ) -> Details<'v, T> {
+        let context = asked.context();
+        match self.refusal(context) {
+            None => decide(self.ruleset.evaluator(context, self.at), asked.key, default),
+            Some(error) => Details::not_evaluated(default, error),
+        }
     }
 
     fn observe<T>(
         self,
-        key: &str,
-        context: &EvaluationContext,
+        asked: &Asked<'_>,
         details: &Details<'v, T>,
         show: impl for<'t> Fn(&'t T) -> TypedValue<'t>,
     ) {
-        self.state.counts.of(key).add(details.reason);
+        self.state.counts.of(asked.key).add(details.reason);
         #[cfg(feature = "tracing")]
         if crate::trace::is_on() {
-            crate::trace::evaluated(self.shared.provider, key, context, &details.as_ref().map(show));
+            let shared = self.shared;
+            let details = details.as_ref().map(show);
+            crate::trace::evaluated(
+                shared.provider,
+                shared.traced_values,
+                asked.key,
+                asked.context(),
+                &details,
+            );
         }
         #[cfg(not(feature = "tracing"))]
-        let _ = (context, show);
+        let _ = show;
     }
 }

@@ -6,20 +6,16 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use common::{
-    Faulty, LONG, anybody, builder, delete, flag, key, override_of, put, start, text, text_flag, until,
-    until_fresh, user,
+    Faulty, LONG, anybody, builder, cause, delete, flag, key, override_of, put, start, text, text_flag,
+    until, until_fresh, user,
 };
 use flags_client::{Freshness, StaleCause, Startup};
 use flags_core::storage::Change;
 use flags_core::{
-    Clock, Condition, ErrorKind, Key, ManualClock, Rule, Segment, SegmentName, Storage, TimeSchedule,
+    Clock as _, Condition, ErrorKind, Key, ManualClock, Rule, Segment, SegmentName, Storage, TimeSchedule,
     Timestamp,
 };
 use flags_engine::{ErrorCode, Reason};
-
-fn is_stale(freshness: Freshness, wanted: StaleCause) -> bool {
-    matches!(freshness, Freshness::Stale { cause, .. } if cause == wanted)
-}
 
 #[tokio::test]
 async fn every_kind_of_record_is_loaded_and_followed() {
@@ -143,7 +139,7 @@ async fn a_lost_watch_is_stale_until_everything_was_read_again() {
     let client = start(&storage).await;
     let before = Timestamp::now();
     storage.inject(&Change::Lost);
-    until("stale", || is_stale(client.freshness(), StaleCause::Disconnected)).await;
+    until("stale", || cause(&client) == Some(StaleCause::Disconnected)).await;
     let Freshness::Stale { since, .. } = client.freshness() else { panic!("stale") };
     assert!(since >= before && since <= Timestamp::now());
     one.default_value = Some("2".into());
@@ -153,7 +149,7 @@ async fn a_lost_watch_is_stale_until_everything_was_read_again() {
     let mut reload = storage.hold_list();
     storage.inject(&Change::Resync);
     reload.reached().await;
-    until("reloading", || is_stale(client.freshness(), StaleCause::Reloading)).await;
+    until("reloading", || cause(&client) == Some(StaleCause::Reloading)).await;
     let Freshness::Stale { since: still, .. } = client.freshness() else { panic!("stale") };
     assert_eq!(still, since, "another cause does not make it fresher");
     reload.release();
@@ -168,7 +164,7 @@ async fn a_watch_that_ends_is_taken_up_again() {
     let client = start(&storage).await;
     storage.set(&storage.watch_fails, true);
     storage.end_watches();
-    until("stale", || is_stale(client.freshness(), StaleCause::Disconnected)).await;
+    until("stale", || cause(&client) == Some(StaleCause::Disconnected)).await;
     until("attempts", || Faulty::count(&storage.watches) > 3).await;
     assert!(client.diagnostics().store.is_some());
     put(&*storage, text_flag("g", "1")).await;
@@ -185,7 +181,7 @@ async fn without_a_watch_at_the_start_the_store_is_still_read() {
     storage.set(&storage.watch_fails, true);
     let client = builder(&storage).poll_interval(Duration::from_millis(1)).start().await.expect("started");
     assert_eq!(text(&client, "f"), "1");
-    assert!(is_stale(client.freshness(), StaleCause::Disconnected));
+    assert!(cause(&client) == Some(StaleCause::Disconnected));
     put(&*storage, text_flag("f2", "1")).await;
     until("a poll", || text(&client, "f2") == "1").await;
 }
@@ -199,10 +195,10 @@ async fn a_failed_read_is_repeated_and_told() {
     storage.set(&storage.reads_fail, true);
     one.default_value = Some("2".into());
     put(&*storage, one).await;
-    until("stale", || is_stale(client.freshness(), StaleCause::Disconnected)).await;
+    until("stale", || cause(&client) == Some(StaleCause::Disconnected)).await;
     until("attempts", || Faulty::count(&storage.gets) > 5).await;
     assert_eq!(text(&client, "f"), "1");
-    assert!(is_stale(client.freshness(), StaleCause::Disconnected));
+    assert!(cause(&client) == Some(StaleCause::Disconnected));
     assert_eq!(client.diagnostics().store.expect("an error").kind(), ErrorKind::Unavailable);
     storage.set(&storage.reads_fail, false);
     until_fresh(&client).await;
@@ -238,7 +234,7 @@ async fn a_store_that_tells_of_no_changes_is_polled() {
     storage.set(&storage.reads_fail, true);
     until("a failed poll", || {
         clock.advance(Duration::from_secs(1));
-        is_stale(client.freshness(), StaleCause::Disconnected)
+        cause(&client) == Some(StaleCause::Disconnected)
     })
     .await;
     storage.set(&storage.reads_fail, false);
@@ -356,7 +352,7 @@ async fn the_task_ends_with_the_last_handle_or_when_it_is_closed() {
     let client = start(&storage).await;
     client.close().await;
     client.clone().close().await;
-    assert!(is_stale(client.freshness(), StaleCause::Closed));
+    assert!(cause(&client) == Some(StaleCause::Closed));
     put(&*storage, flag("h", true)).await;
     assert!(client.bool_value("f", false, &anybody()));
     assert!(!client.bool_value("h", false, &anybody()));
@@ -364,7 +360,7 @@ async fn the_task_ends_with_the_last_handle_or_when_it_is_closed() {
 
     let client = start(&storage).await;
     storage.close().await.expect("closed");
-    until("the store is closed", || is_stale(client.freshness(), StaleCause::Closed)).await;
+    until("the store is closed", || cause(&client) == Some(StaleCause::Closed)).await;
     assert!(client.bool_value("f", false, &anybody()));
 }
 
@@ -398,41 +394,6 @@ async fn a_store_whose_reads_lag_is_read_again_after_a_while() {
     until("the flag", || text(&client, "g") == "2").await;
 }
 
-/// The system's clock, which somebody sets back.
-#[derive(Debug, Default)]
-struct SetBack(std::sync::atomic::AtomicBool);
-
-#[async_trait::async_trait]
-impl Clock for SetBack {
-    fn now(&self) -> Timestamp {
-        let back =
-            Duration::from_secs(if self.0.load(std::sync::atomic::Ordering::SeqCst) { 3_600 } else { 0 });
-        Timestamp::now().saturating_sub(back)
-    }
-
-    async fn sleep(&self, duration: Duration) {
-        tokio::time::sleep(duration).await;
-    }
-}
-
-#[tokio::test]
-async fn a_clock_that_is_set_back_delays_nothing() {
-    let clock = Arc::new(SetBack::default());
-    let storage = Faulty::unwatched(clock.clone());
-    let mut f = text_flag("f", "1");
-    put(&*storage, f.clone()).await;
-    let client = builder(&storage)
-        .clock(clock.clone())
-        .poll_interval(Duration::from_millis(20))
-        .start()
-        .await
-        .expect("started");
-    clock.0.store(true, std::sync::atomic::Ordering::SeqCst);
-    f.default_value = Some("2".into());
-    put(&*storage, f).await;
-    until("the next poll", || text(&client, "f") == "2").await;
-}
-
 #[test]
 fn a_client_whose_runtime_is_gone_is_not_fresh() {
     let storage = Faulty::new();
@@ -446,7 +407,7 @@ fn a_client_whose_runtime_is_gone_is_not_fresh() {
     });
     assert_eq!(client.freshness(), Freshness::Fresh);
     drop(first);
-    assert!(is_stale(client.freshness(), StaleCause::Closed), "nobody follows the store any more");
+    assert!(cause(&client) == Some(StaleCause::Closed), "nobody follows the store any more");
     assert_eq!(text(&client, "f"), "1");
     let rest = async { while events.next().await.is_some() {} };
     runtime().block_on(async { tokio::time::timeout(LONG, rest).await }).expect("the events end");
@@ -461,5 +422,18 @@ async fn a_watch_that_cannot_be_had_again_and_again_does_not_put_off_the_polling
     put(&*storage, text_flag("f", "1")).await;
     until("the flag", || text(&client, "f") == "1").await;
     until("more attempts", || Faulty::count(&storage.watches) > watches + 5).await;
-    assert!(is_stale(client.freshness(), StaleCause::Disconnected));
+    assert!(cause(&client) == Some(StaleCause::Disconnected));
+}
+
+#[tokio::test]
+async fn a_listing_that_the_closing_of_the_store_cuts_short_is_not_taken_for_all_of_it() {
+    // Without a watch, which would end as well.
+    let storage = Faulty::unwatched(Arc::new(flags_core::SystemClock));
+    for name in ["a", "b", "c"] {
+        put(&*storage, flag(name, true)).await;
+    }
+    let client = builder(&storage).poll_interval(Duration::from_millis(5)).start().await.expect("started");
+    storage.set(&storage.closes_at_listing, true);
+    until("the store is closed", || cause(&client) == Some(StaleCause::Closed)).await;
+    assert!(["a", "b", "c"].iter().all(|name| client.bool_value(name, false, &anybody())));
 }

@@ -17,17 +17,18 @@ pub(super) struct Staleness {
 impl Staleness {
     /// Goes on from what was known: another cause does not make it any fresher. What comes from a saved file is as old as
     /// the file, whatever the store does, until the store was `read`.
-    pub(super) fn update(stale: &mut Option<Self>, cause: Option<StaleCause>, read: bool, now: Timestamp) {
-        *stale = match (*stale, cause) {
+    pub(super) fn update(stale: &mut Option<Self>, found: Option<Self>, read: bool) {
+        *stale = match (*stale, found) {
             (_, None) => None,
-            (Some(saved), Some(cause))
+            (Some(saved), Some(found))
                 if saved.cause == StaleCause::LastSaved
                     && !read
-                    && matches!(cause, StaleCause::Disconnected | StaleCause::Reloading) =>
+                    && matches!(found.cause, StaleCause::Disconnected | StaleCause::Reloading) =>
             {
                 Some(saved)
             }
-            (before, Some(cause)) => Some(Self { since: before.map_or(now, |before| before.since), cause }),
+            (Some(before), Some(found)) => Some(Self { since: before.since, ..found }),
+            (None, Some(found)) => Some(found),
         };
     }
 }
@@ -36,10 +37,18 @@ impl Follower {
     pub(super) fn tell_freshness(&mut self) {
         let freshness = self.freshness();
         if let Some(on_demand) = &self.shared.on_demand {
+            let is_in_step = match freshness {
+                // Something else is old: of overrides no change is missed.
+                Freshness::Stale { cause, .. } => {
+                    matches!(cause, StaleCause::Overtaken | StaleCause::LastFlagGone)
+                }
+                _ => freshness == Freshness::Fresh,
+            };
             // First: whoever is told that it is fresh finds nothing older.
-            on_demand.set_trust(match (freshness, self.link) {
-                (Freshness::Fresh, Link::Following) => Trust::Followed,
-                (Freshness::Fresh, _) => Trust::Timed,
+            on_demand.set_trust(match (is_in_step, self.link) {
+                _ if self.store_emptied => Trust::Kept,
+                (true, Link::Following) => Trust::Followed,
+                (true, _) => Trust::Timed,
                 _ => Trust::Anything,
             });
         }
@@ -47,19 +56,26 @@ impl Follower {
     }
 
     fn freshness(&mut self) -> Freshness {
+        let now = self.now();
         let cause = if self.closed {
             Some(StaleCause::Closed)
         } else if self.store_emptied {
             Some(StaleCause::StoreEmptied)
         } else if !matches!(self.link, Link::Following | Link::Polling) || self.backoff.is_failing() {
             Some(StaleCause::Disconnected)
-        } else if !self.synced {
+        } else if !self.synced || self.overtaken.is_awaited(now) {
             Some(StaleCause::Reloading)
+        } else if self.last_flag.is_awaited() {
+            Some(StaleCause::LastFlagGone)
         } else {
             None
         };
-        let now = self.now();
-        Staleness::update(&mut self.stale, cause, self.read, now);
+        let found = cause.map(|cause| Staleness { since: now, cause });
+        let overtaken = || {
+            let since = self.overtaken.since(now);
+            since.map(|since| Staleness { since, cause: StaleCause::Overtaken })
+        };
+        Staleness::update(&mut self.stale, found.or_else(overtaken), self.read);
         match self.stale {
             _ if !self.shared.state.load().loaded => Freshness::NeverLoaded,
             None => Freshness::Fresh,

@@ -1,36 +1,46 @@
 //! The task behind a client: it owns the replica, and is the only one to change it.
 //!
-//! One read of the store is under way at a time, so reads are installed in the order in which they began, and
-//! none is ever overtaken by an older one. What is invalidated while a read is under way is not installed from it, but
-//! read again.
+//! One read of the store is under way at a time, so reads are installed in the order in which they
+//! began, and none is ever overtaken by an older one. What is invalidated while a read is under way
+//! is never installed from it, be it known or new, but read again; and as long as what a listing
+//! had to pass over is not read, the replica is not in step.
 
 mod fetch;
 mod freshness;
+mod last_flag;
 mod news;
+mod overtaken;
 mod publish;
+mod saving;
 mod startup;
+#[cfg(test)]
+mod tests;
 mod times;
 mod work;
 
 use std::collections::HashSet;
+use std::future::poll_fn;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
-use flags_core::{Key, Result, Timestamp};
+use flags_core::{Clock, Key, Result, Timestamp};
 use flags_engine::Semantics;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use self::freshness::Staleness;
+use self::last_flag::LastFlag;
 use self::news::Link;
-use self::publish::{Saving, saved};
+use self::overtaken::Overtaken;
+use self::saving::{Saving, saved};
 use self::startup::Starting;
 use self::work::{Done, under_way};
 use crate::backoff::{Backoff, Pace};
 use crate::client::Command;
 use crate::link;
-use crate::replica::Replica;
+use crate::replica::{Replica, Touched};
 use crate::save::SavedFile;
 use crate::shared::Shared;
 use crate::timer::Timer;
@@ -54,22 +64,33 @@ pub(crate) struct Follower {
     link: Link,
     /// Changed since they were read.
     invalidated: HashSet<Key>,
+    overtaken: Overtaken,
     wants_reload: bool,
     resyncs: u64,
     /// Everything was read since the last resync.
     synced: bool,
     /// The store was read at least once.
     read: bool,
+    /// What changed in the replica since it was published.
+    unpublished: Touched,
     store_emptied: bool,
     accepts_empty: bool,
+    last_flag: LastFlag,
     closed: bool,
     backoff: Backoff,
+    /// Of taking in what was read.
+    mishaps: Backoff,
     retry_at: Option<Timestamp>,
     poll_at: Option<Timestamp>,
     save_at: Option<Timestamp>,
+    /// Before this nothing is saved again.
+    rested_at: Timestamp,
+    look_at: Option<Timestamp>,
     /// The latest instant that the clock told.
     told: Timestamp,
     stale: Option<Staleness>,
+    /// The file of the last saved state could not be read, and is not replaced by an empty one.
+    spares_file: bool,
     saving: Option<Saving>,
 }
 
@@ -86,24 +107,31 @@ impl Follower {
         Self {
             replica: Replica::new(settings.semantics),
             backoff: Backoff::new(settings.retry),
+            mishaps: Backoff::new(settings.retry),
             shared,
             settings,
             commands,
             starting,
             link: Link::Connecting,
             invalidated: HashSet::new(),
+            overtaken: Overtaken::default(),
             wants_reload: false,
             resyncs: 0,
             synced: false,
             read: false,
+            unpublished: Touched::default(),
             store_emptied: false,
             accepts_empty: false,
+            last_flag: LastFlag::default(),
             closed: false,
             retry_at: None,
             poll_at: None,
             save_at: None,
+            rested_at: now,
+            look_at: None,
             told: now,
             stale: None,
+            spares_file: false,
             saving: None,
         }
     }
@@ -119,8 +147,14 @@ impl Follower {
             if work.is_none() {
                 work = self.next_work();
             }
+            if self.closed {
+                self.serve_saved(self.now()).await;
+            }
+            self.look_later();
+            self.release();
             self.tell_freshness();
             timer.set(&clock, self.wakes_at(work.is_some()));
+            let told = self.told;
             tokio::select! {
                 command = self.commands.recv() => match command {
                     Some(Command::AcceptEmpty(done)) => {
@@ -143,11 +177,10 @@ impl Follower {
                     self.hear_ready(&mut news);
                     self.take_in(done).await;
                 }
-                saved = saved(&mut self.saving) => {
-                    self.saving = None;
-                    self.shared.file_error.store(saved.err().map(Arc::new));
-                }
+                saved = saved(&mut self.saving) => self.has_saved(saved),
                 () = timer.went_off() => self.on_time().await,
+                // Some clocks wake whoever sleeps by them when they are set.
+                () = set_back(&clock, told) => {}
             }
         };
         self.end(closing).await;
@@ -160,7 +193,7 @@ impl Follower {
             self.saving = None;
         }
         if self.save_at.is_some() {
-            self.saving = self.save();
+            self.saving = self.save().await;
             let _ = saved(&mut self.saving).await;
         }
         drop(self);
@@ -172,6 +205,11 @@ impl Follower {
     fn now(&self) -> Timestamp {
         self.shared.clock.now()
     }
+}
+
+/// Ends where the clock tells an earlier instant, as soon as anything wakes the task.
+async fn set_back(clock: &Arc<dyn Clock>, told: Timestamp) {
+    poll_fn(|_| if clock.now() < told { Poll::Ready(()) } else { Poll::Pending }).await;
 }
 
 impl Drop for Follower {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use flags_core::{ErrorKind, Key};
 use futures_util::{FutureExt, StreamExt};
 
+use super::last_flag::LastFlag;
 use super::{Follower, fetch};
 use crate::link::News;
 use crate::on_demand::Entity;
@@ -38,6 +39,7 @@ impl Follower {
             News::Changed(key) => self.invalidate(key),
             News::Resync => {
                 self.link = Link::Following;
+                self.last_flag = LastFlag::default();
                 self.resyncs += 1;
                 self.synced = false;
                 self.wants_reload = true;
@@ -50,16 +52,22 @@ impl Follower {
             }
             News::Lost(error) => {
                 self.link = Link::Lost;
+                self.last_flag = LastFlag::default();
                 self.synced = false;
                 // Without news there is still the asking; at once, if there is nothing to serve yet.
-                self.wants_reload |= !self.read;
+                self.wants_reload |= !self.shared.state.load().loaded;
                 // Told again, it does not put off what is to be asked.
                 if self.poll_at.is_none() {
                     self.poll_later();
                 }
                 if let Some(error) = error {
-                    self.closed |= error.kind() == ErrorKind::Closed;
+                    let is_closed = error.kind() == ErrorKind::Closed;
                     self.shared.store_error.store(Some(Arc::new(error)));
+                    if is_closed {
+                        self.closed = true;
+                        // Last, so that whoever waits finds out why.
+                        self.shared.refuses.send_replace(true);
+                    }
                 }
             }
             News::Unwatched => {
@@ -78,6 +86,7 @@ impl Follower {
         // A key that is longer than the store takes names nothing that it would answer.
         let limit = self.shared.storage.descriptor().limits().key_bytes;
         if fetch::is_needed(&key) && key.text_len() <= limit {
+            self.last_flag.forget(&key);
             self.invalidated.insert(key);
         }
     }

@@ -9,7 +9,10 @@ use tokio::task::spawn_blocking;
 
 use super::freshness::Staleness;
 use super::{Follower, fetch};
+use crate::events::ClientEvent;
 use crate::freshness::StaleCause;
+use crate::replica::{Replica, Unsure};
+use crate::save::Saved;
 
 /// Who waits for the first load, and until when the store alone is waited for.
 #[derive(Debug)]
@@ -22,17 +25,17 @@ impl Follower {
     /// Where the store fails before anything was loaded, what an earlier run saved is served.
     pub(super) async fn serve_saved(&mut self, now: Timestamp) {
         let (Some(starting), Some(file)) = (&self.starting, self.settings.file.clone()) else { return };
-        let is_over = now >= starting.deadline;
+        if self.read {
+            // What was read is newer than any file, though it is not whole yet.
+            return;
+        }
+        let is_over = now >= starting.deadline || *self.shared.refuses.borrow();
         let read = spawn_blocking(move || file.read()).await;
         match read {
-            Ok(Ok(saved)) => {
-                self.stale = Some(Staleness { since: saved.at, cause: StaleCause::LastSaved });
-                let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
-                self.change(true, move |replica, now| replica.take_over(listed, &HashSet::new(), now)).await;
-                self.started(Ok(()));
-            }
+            Ok(Ok(Some(saved))) => self.serve(saved, StaleCause::LastSaved).await,
             // Until the deadline the store may still answer.
-            Ok(Err(_)) if !is_over => {}
+            Ok(_) if !is_over => {}
+            Ok(Ok(None)) => self.started(Err(self.nothing_to_serve())),
             Ok(Err(error)) => {
                 self.shared.file_error.store(Some(Arc::new(error)));
                 self.started(Err(self.nothing_to_serve()));
@@ -40,6 +43,37 @@ impl Follower {
             // The runtime is shutting down.
             Err(_) => self.started(Err(self.nothing_to_serve())),
         }
+    }
+
+    /// Where the store has no flag, and an earlier run knew some, those are served: it came back
+    /// empty while nobody looked. Tells whether it did.
+    pub(super) async fn serves_saved_instead(&mut self) -> bool {
+        let Some(file) = self.settings.file.clone() else { return false };
+        match spawn_blocking(move || file.read()).await {
+            Ok(Ok(Some(saved))) if saved.has_flags() => {
+                self.store_emptied = true;
+                self.serve(saved, StaleCause::StoreEmptied).await;
+                self.shared.events.tell(&ClientEvent::StoreEmptied);
+                true
+            }
+            Ok(Err(error)) => {
+                self.shared.file_error.store(Some(Arc::new(error)));
+                // Who knows what is in it: it is not given up for nothing.
+                self.spares_file = true;
+                false
+            }
+            _ => false,
+        }
+    }
+
+    async fn serve(&mut self, saved: Saved, cause: StaleCause) {
+        self.stale = Some(Staleness { since: saved.at, cause });
+        let listed = fetch::saved(saved.records, self.shared.on_demand.is_none());
+        let unsure = Unsure { keys: HashSet::new(), absences: false };
+        let take_over = move |replica: &mut Replica, now| replica.take_over(listed, &unsure, now);
+        self.change(usize::MAX, take_over).await;
+        let is_served = self.shared.state.load().loaded;
+        self.started(if is_served { Ok(()) } else { Err(self.nothing_to_serve()) });
     }
 
     fn nothing_to_serve(&self) -> Error {

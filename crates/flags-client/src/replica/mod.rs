@@ -1,48 +1,24 @@
 //! [`Replica`]: what the client knows of the store, and the rules compiled from it.
 
+mod edit;
+mod found;
 mod records;
 mod touched;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
 use flags_core::{Error, FlagId, FlagKey, Key, Kind, Record, TimeSchedule, TimeScheduleId, Timestamp};
-use flags_engine::{Ruleset, RulesetBuilder, Semantics};
+use flags_engine::{Ruleset, Semantics};
 
+use edit::Edit;
+pub(crate) use found::{Found, Listed, Unsure};
 pub(crate) use records::Records;
 pub(crate) use touched::Touched;
 
 /// Expired overrides are kept a little longer than they count: clocks are set back.
 const GRACE: Duration = Duration::from_secs(300);
-
-/// What was found under a key.
-#[derive(Debug)]
-pub(crate) enum Found {
-    Record(Record),
-    Nothing(Key),
-    Unreadable(Key, Error),
-}
-
-impl Found {
-    pub(crate) fn key(&self) -> Key {
-        match self {
-            Self::Record(record) => record.key(),
-            Self::Nothing(key) | Self::Unreadable(key, _) => key.clone(),
-        }
-    }
-}
-
-/// A whole store, as it was listed.
-#[derive(Debug, Default)]
-pub(crate) struct Listed {
-    pub(crate) records: Records,
-    pub(crate) unreadable: BTreeMap<Key, Error>,
-    /// What cannot be read, nor its name.
-    pub(crate) nameless: Vec<Arc<Error>>,
-    /// Flags, readable or not.
-    pub(crate) flags: usize,
-}
 
 /// The records of the store as far as the client needs them. Owned by one task, which publishes its rules.
 #[derive(Debug)]
@@ -53,6 +29,8 @@ pub(crate) struct Replica {
     schedules: HashMap<FlagId, BTreeMap<(String, TimeScheduleId), Arc<TimeSchedule>>>,
     /// Overrides that expire, the next one first.
     expiring: BTreeSet<(Timestamp, Key)>,
+    /// The latest expiry of those that were dropped since everything was listed.
+    dropped_to: Option<Timestamp>,
     unreadable: BTreeMap<Key, Arc<Error>>,
     /// As the last listing had them.
     nameless: Vec<Arc<Error>>,
@@ -66,6 +44,7 @@ impl Replica {
             flag_keys: HashMap::new(),
             schedules: HashMap::new(),
             expiring: BTreeSet::new(),
+            dropped_to: None,
             unreadable: BTreeMap::new(),
             nameless: Vec::new(),
             ruleset: Arc::new(Ruleset::builder(semantics).build()),
@@ -85,9 +64,19 @@ impl Replica {
         !self.ruleset.is_empty()
     }
 
+    /// How many records it holds.
+    pub(crate) fn len(&self) -> usize {
+        self.records.len()
+    }
+
     /// Every record, each costing a pointer.
     pub(crate) fn to_vec(&self) -> Vec<Record> {
         self.records.iter().cloned().collect()
+    }
+
+    /// Whether it holds a record under that key that counts.
+    pub(crate) fn is_in_force(&self, key: &Key, now: Timestamp) -> bool {
+        self.records.get(key).is_some_and(|record| !record.is_expired(now))
     }
 
     /// The flag that the override under that key belongs to.
@@ -103,35 +92,50 @@ impl Replica {
         self.expiring.first().map(|(at, _)| at.saturating_add(GRACE))
     }
 
-    /// Makes it what was listed, except for the `invalidated` keys. Tells what that touched.
-    pub(crate) fn take_over(
-        &mut self,
-        mut listed: Listed,
-        invalidated: &HashSet<Key>,
-        now: Timestamp,
-    ) -> Touched {
+    /// How many overrides are to be dropped, counted no further than `most`.
+    pub(crate) fn expired(&self, now: Timestamp, most: usize) -> usize {
+        let long_ago = now.saturating_sub(GRACE);
+        self.expiring.iter().take_while(|(at, _)| *at <= long_ago).take(most).count()
+    }
+
+    /// Whether overrides were dropped because they had expired.
+    pub(crate) fn has_dropped(&self) -> bool {
+        self.dropped_to.is_some()
+    }
+
+    /// Whether one of them has not: the clock that said so was wrong.
+    pub(crate) fn lacks_overrides(&self, now: Timestamp) -> bool {
+        self.dropped_to.is_some_and(|expiry| expiry > now)
+    }
+
+    /// Makes it what was listed, as far as that is sure. Tells what that touched.
+    pub(crate) fn take_over(&mut self, mut listed: Listed, unsure: &Unsure, now: Timestamp) -> Touched {
         let nameless = std::mem::replace(&mut self.nameless, std::mem::take(&mut listed.nameless));
-        let found = self.differences(listed, invalidated);
+        let found = self.differences(listed, unsure);
+        self.dropped_to = None;
         let mut touched = self.apply(found, now);
         touched.unreadable |= !(nameless.is_empty() && self.nameless.is_empty());
         touched
     }
 
-    /// What applying a whole store amounts to. Of `invalidated` keys the listing may show an older value than there is: what
-    /// is known of them stays until they are fetched.
-    fn differences(&self, listed: Listed, invalidated: &HashSet<Key>) -> Vec<Found> {
-        let stays = |key: &Key| invalidated.contains(key) && self.records.get(key).is_some();
+    /// What applying a whole store amounts to. What is known of the keys of which it is not sure,
+    /// or that nothing is, stays.
+    fn differences(&self, listed: Listed, unsure: &Unsure) -> Vec<Found> {
+        let stays = |key: &Key| unsure.keys.contains(key);
         let mut found = Vec::new();
         for record in self.records.iter() {
             let key = record.key();
             let listed = listed.records.get(&key).is_some() || listed.unreadable.contains_key(&key);
-            if !listed && !stays(&key) {
+            if !listed && !unsure.absences && !stays(&key) {
                 found.push(Found::Nothing(key));
             }
         }
         let known_to_be_bad = self.unreadable.keys().filter(|key| !listed.unreadable.contains_key(*key));
         found.extend(
-            known_to_be_bad.filter(|key| self.records.get(key).is_none()).cloned().map(Found::Nothing),
+            known_to_be_bad
+                .filter(|key| self.records.get(key).is_none() && !stays(key))
+                .cloned()
+                .map(Found::Nothing),
         );
         for record in listed.records.iter() {
             let key = record.key();
@@ -153,7 +157,7 @@ impl Replica {
         if found.is_empty() && !self.has_expired(now) {
             return touched;
         }
-        let mut edit = Edit { builder: Some(self.ruleset.edit()), changed: false, reorder: HashSet::new() };
+        let mut edit = Edit::of(&self.ruleset);
         for one in found {
             match one {
                 Found::Record(record) => {
@@ -174,104 +178,18 @@ impl Replica {
         }
         self.sweep(now, &mut edit);
         self.reorder(&mut edit);
-        if edit.changed
-            && let Some(builder) = edit.builder
-        {
-            self.ruleset = Arc::new(builder.build());
+        if let Some(ruleset) = edit.finish() {
+            self.ruleset = Arc::new(ruleset);
         }
         touched
-    }
-
-    fn put(&mut self, record: Record, edit: &mut Edit, touched: &mut Touched) {
-        let before = self.records.put(record.clone());
-        // Asked before the one that it replaces is forgotten: an edit makes no new flag.
-        if let Record::Flag(flag) = &record {
-            touched.new_flags |= !self.flag_keys.contains_key(&flag.id);
-        }
-        if let Some(before) = before {
-            self.forget(&before, edit, touched);
-        }
-        match record {
-            Record::Flag(flag) => {
-                self.flag_keys.insert(flag.id, flag.key.clone());
-                touched.flag(&flag.key);
-                edit.with(|builder| builder.flag(flag));
-            }
-            Record::Override(record) => {
-                if let Some(at) = record.expires_at {
-                    let key = Record::Override(Arc::clone(&record)).key();
-                    self.expiring.insert((at, key));
-                }
-                touched.owner(&self.flag_keys, record.flag_id);
-                edit.with(|builder| builder.flag_override(record));
-            }
-            Record::TimeSchedule(schedule) => {
-                touched.owner(&self.flag_keys, schedule.flag_id);
-                edit.reorder.insert(schedule.flag_id);
-                let place = (schedule.name.clone(), schedule.id);
-                self.schedules.entry(schedule.flag_id).or_default().insert(place, schedule);
-            }
-            Record::Segment(segment) => {
-                touched.segments = true;
-                edit.with(|builder| builder.segment(segment));
-            }
-            _ => {}
-        }
-    }
-
-    fn remove(&mut self, key: &Key, edit: &mut Edit, touched: &mut Touched) {
-        let Some(before) = self.records.remove(key) else { return };
-        self.forget(&before, edit, touched);
-        match &before {
-            Record::Flag(flag) => edit.with(|builder| builder.remove_flag(&flag.key)),
-            Record::Override(record) => edit.with(|builder| {
-                builder.remove_override(
-                    record.flag_id,
-                    record.entity_type.as_str(),
-                    record.entity_id.as_str(),
-                )
-            }),
-            Record::Segment(segment) => edit.with(|builder| builder.remove_segment(segment.id)),
-            _ => {}
-        }
-    }
-
-    /// Takes a record that is replaced or gone out of the indexes.
-    fn forget(&mut self, before: &Record, edit: &mut Edit, touched: &mut Touched) {
-        match before {
-            Record::Flag(flag) => {
-                touched.flag(&flag.key);
-                // Of two flags that a foreign writer gave one id, the other may hold it.
-                if self.flag_keys.get(&flag.id) == Some(&flag.key) {
-                    self.flag_keys.remove(&flag.id);
-                }
-            }
-            Record::Override(record) => {
-                touched.owner(&self.flag_keys, record.flag_id);
-                if let Some(at) = record.expires_at {
-                    self.expiring.remove(&(at, before.key()));
-                }
-            }
-            Record::TimeSchedule(schedule) => {
-                touched.owner(&self.flag_keys, schedule.flag_id);
-                edit.with(|builder| builder.remove_time_schedule(schedule.flag_id, schedule.id));
-                if let Some(of_flag) = self.schedules.get_mut(&schedule.flag_id) {
-                    of_flag.remove(&(schedule.name.clone(), schedule.id));
-                    if of_flag.is_empty() {
-                        self.schedules.remove(&schedule.flag_id);
-                    }
-                }
-            }
-            Record::Segment(_) => touched.segments = true,
-            _ => {}
-        }
     }
 
     /// Drops overrides that expired a while ago. Decisions tell by the instant, and do not wait for this.
     fn sweep(&mut self, now: Timestamp, edit: &mut Edit) {
         while self.has_expired(now)
-            && let Some((_, key)) = self.expiring.pop_first()
+            && let Some((expiry, key)) = self.expiring.pop_first()
         {
+            self.dropped_to = self.dropped_to.max(Some(expiry));
             // Expiry is no change: whoever listens knew of it.
             self.remove(&key, edit, &mut Touched::default());
         }
@@ -281,38 +199,10 @@ impl Replica {
         self.expiring.first().is_some_and(|(at, _)| *at <= now.saturating_sub(GRACE))
     }
 
-    /// Puts the schedules of each flag that has other ones now by name, then id, as a listing has them.
-    fn reorder(&mut self, edit: &mut Edit) {
-        for flag_id in std::mem::take(&mut edit.reorder) {
-            let of_flag = self.schedules.get(&flag_id);
-            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
-                edit.with(|builder| builder.remove_time_schedule(flag_id, schedule.id));
-            }
-            for schedule in of_flag.into_iter().flat_map(BTreeMap::values) {
-                edit.with(|builder| builder.time_schedule(Arc::clone(schedule)));
-            }
-        }
-    }
-
     /// The kinds that it holds.
     pub(crate) fn kinds(overrides: bool) -> impl Iterator<Item = Kind> {
         // Flags last: what belongs to a flag that is created meanwhile is then never without it.
         let kinds = [Kind::Override, Kind::TimeSchedule, Kind::Segment, Kind::Flag];
         kinds.into_iter().filter(move |kind| overrides || *kind != Kind::Override)
-    }
-}
-
-/// The next rules, in the making.
-struct Edit {
-    /// Always there between calls; the builder's methods take it.
-    builder: Option<RulesetBuilder>,
-    changed: bool,
-    reorder: HashSet<FlagId>,
-}
-
-impl Edit {
-    fn with(&mut self, change: impl FnOnce(RulesetBuilder) -> RulesetBuilder) {
-        self.builder = self.builder.take().map(change);
-        self.changed = true;
     }
 }

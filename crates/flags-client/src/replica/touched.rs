@@ -12,8 +12,8 @@ pub(crate) struct Touched {
     flags: BTreeSet<FlagKey>,
     pub(crate) segments: bool,
     pub(crate) unreadable: bool,
-    /// There is a flag id that was not there before.
-    pub(crate) new_flags: bool,
+    /// The ids of flags that were not there before.
+    pub(crate) new_flags: Vec<FlagId>,
 }
 
 impl Touched {
@@ -25,6 +25,13 @@ impl Touched {
         if let Some(key) = flag_keys.get(&id) {
             self.flag(key);
         }
+    }
+
+    pub(crate) fn merge(&mut self, other: Self) {
+        self.flags.extend(other.flags);
+        self.segments |= other.segments;
+        self.unreadable |= other.unreadable;
+        self.new_flags.extend(other.new_flags);
     }
 
     /// The flags that may decide otherwise now; with a segment, each that asks for one.

@@ -40,11 +40,14 @@ pub(crate) struct Faulty {
     pub(crate) inner: MemoryStorage,
     descriptor: Descriptor,
     pub(crate) reads_fail: AtomicBool,
+    pub(crate) reads_are_denied: AtomicBool,
     pub(crate) watch_fails: AtomicBool,
     /// Listings show nothing, as of a store that came back empty.
     pub(crate) is_empty: AtomicBool,
     /// Listings of flags show a record whose name nobody can tell.
     pub(crate) has_nameless: AtomicBool,
+    /// The store is closed while its flags are listed, and that ends there.
+    pub(crate) closes_at_listing: AtomicBool,
     /// Single reads know of nothing yet, as of a replica of the store that is behind.
     pub(crate) gets_lag: AtomicBool,
     /// Commits that name this key, or all, are answered so.
@@ -89,9 +92,11 @@ impl Faulty {
             inner,
             descriptor,
             reads_fail: AtomicBool::new(false),
+            reads_are_denied: AtomicBool::new(false),
             watch_fails: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
             has_nameless: AtomicBool::new(false),
+            closes_at_listing: AtomicBool::new(false),
             gets_lag: AtomicBool::new(false),
             refused: Mutex::default(),
             commits: AtomicUsize::new(0),
@@ -143,6 +148,13 @@ impl Faulty {
         counter.load(Ordering::SeqCst)
     }
 
+    fn check_reads(&self) -> Result<()> {
+        if self.reads_are_denied.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Denied, "not for you, by order"));
+        }
+        Self::check(&self.reads_fail)
+    }
+
     fn check(fault: &AtomicBool) -> Result<()> {
         if fault.load(Ordering::SeqCst) {
             return Err(Error::new(ErrorKind::Unavailable, "out of order, by order"));
@@ -167,11 +179,15 @@ impl Storage for Faulty {
     }
 
     async fn get(&self, keys: &[Key]) -> Result<Vec<Result<Option<Stored>>>> {
+        if keys.is_empty() {
+            // Nothing is read: whoever asks wants to know whether the store is still open.
+            return self.inner.get(keys).await;
+        }
         self.gets.fetch_add(1, Ordering::SeqCst);
         self.keys_got.fetch_add(keys.len(), Ordering::SeqCst);
         let answer = self.inner.get(keys).await;
         wait(&self.held_gets).await;
-        Self::check(&self.reads_fail)?;
+        self.check_reads()?;
         if self.gets_lag.load(Ordering::SeqCst) {
             return Ok(keys.iter().map(|_| Ok(None)).collect());
         }
@@ -187,8 +203,12 @@ impl Storage for Faulty {
                     items.insert(0, Err(Error::new(ErrorKind::Corrupt, "a record without a name")));
                 }
                 wait(&self.held_lists).await;
+                if self.closes_at_listing.load(Ordering::SeqCst) {
+                    items.truncate(1);
+                    self.inner.close().await.expect("closed");
+                }
             }
-            match Self::check(&self.reads_fail) {
+            match self.check_reads() {
                 Err(error) => stream::iter(vec![Err(error)]),
                 Ok(()) if self.is_empty.load(Ordering::SeqCst) => stream::iter(Vec::new()),
                 Ok(()) => stream::iter(items),

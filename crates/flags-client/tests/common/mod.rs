@@ -7,7 +7,7 @@ mod faulty;
 use std::sync::Arc;
 use std::time::Duration;
 
-use flags_client::{Client, ClientBuilder, Freshness};
+use flags_client::{Client, ClientBuilder, Freshness, StaleCause};
 use flags_core::storage::{Batch, Expect};
 use flags_core::{
     EntityId, EntityType, Flag, FlagId, FlagKey, FlagType, Json, Key, Override, Record, Storage,
@@ -88,6 +88,14 @@ pub(crate) fn until(what: &str, holds: impl FnMut() -> bool) -> impl Future<Outp
 
 pub(crate) async fn until_fresh(client: &Client) {
     until("fresh", || client.freshness() == Freshness::Fresh).await;
+}
+
+/// Why what is served may be old, if it may be.
+pub(crate) fn cause(client: &Client) -> Option<StaleCause> {
+    match client.freshness() {
+        Freshness::Stale { cause, .. } => Some(cause),
+        _ => None,
+    }
 }
 
 /// What a string flag answers.

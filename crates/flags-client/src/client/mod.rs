@@ -1,12 +1,13 @@
 //! [`Client`]: the handle that an application holds.
 
+mod values;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use flags_core::{Error, ErrorKind, FlagKey, Json, Result, StorageHandle};
 use flags_engine::{Answer, EvaluationContext};
-use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::builder::ClientBuilder;
@@ -17,11 +18,14 @@ use crate::events::Events;
 use crate::freshness::Freshness;
 use crate::shared::Shared;
 use crate::snapshot::Snapshot;
+use crate::stage::Stage;
 
 /// Feature flags, answered from memory: a replica of a store that follows its changes.
 ///
-/// Clones share the replica; the last one that is dropped ends the task behind it. Evaluation is synchronous and does no I/O; it takes no
-/// lock. It never fails: what cannot be evaluated answers the caller's default, and the `_details` methods say why.
+/// Clones share the replica; the last one that is dropped ends the task behind it. Evaluation is
+/// synchronous and does no I/O; it takes no lock, but those of the cache of overrides [on
+/// demand](crate::Overrides::OnDemand). It never fails: what cannot be evaluated answers the
+/// caller's default, and the `_details` methods say why.
 ///
 /// Unknown is never "off": before the first load every evaluation answers the caller's default with
 /// [`ProviderNotReady`](flags_engine::ErrorCode::ProviderNotReady). When the store goes away the flags known last are served, and
@@ -61,93 +65,6 @@ impl Client {
         &self.inner.shared
     }
 
-    /// A boolean. Any flag will do that answers with one. Allocates nothing, where overrides are resident.
-    #[must_use]
-    pub fn bool_value(&self, key: &str, default: bool, context: &EvaluationContext) -> bool {
-        self.shared().view(context, |view| view.bool(key, default, context).value)
-    }
-
-    /// Like [`bool_value`](Self::bool_value), with how it came about.
-    #[must_use]
-    pub fn bool_details(
-        &self,
-        key: &str,
-        default: bool,
-        context: &EvaluationContext,
-    ) -> EvaluationDetails<bool> {
-        self.shared().view(context, |view| EvaluationDetails::new(key, view.bool(key, default, context)))
-    }
-
-    /// A text, of a string flag.
-    #[must_use]
-    pub fn string_value(&self, key: &str, default: &str, context: &EvaluationContext) -> String {
-        self.shared().view(context, |view| view.string(key, default, context).value.to_owned())
-    }
-
-    /// Like [`string_value`](Self::string_value), with how it came about.
-    #[must_use]
-    pub fn string_details(
-        &self,
-        key: &str,
-        default: &str,
-        context: &EvaluationContext,
-    ) -> EvaluationDetails<String> {
-        self.shared().view(context, |view| {
-            EvaluationDetails::new(key, view.string(key, default, context).map(str::to_owned))
-        })
-    }
-
-    /// A whole number of 64 bits, of a number flag.
-    #[must_use]
-    pub fn integer_value(&self, key: &str, default: i64, context: &EvaluationContext) -> i64 {
-        self.shared().view(context, |view| view.integer(key, default, context).value)
-    }
-
-    /// Like [`integer_value`](Self::integer_value), with how it came about.
-    #[must_use]
-    pub fn integer_details(
-        &self,
-        key: &str,
-        default: i64,
-        context: &EvaluationContext,
-    ) -> EvaluationDetails<i64> {
-        self.shared().view(context, |view| EvaluationDetails::new(key, view.integer(key, default, context)))
-    }
-
-    /// A number, of a number flag, rounded to the nearest of floating point.
-    #[must_use]
-    pub fn float_value(&self, key: &str, default: f64, context: &EvaluationContext) -> f64 {
-        self.shared().view(context, |view| view.float(key, default, context).value)
-    }
-
-    /// Like [`float_value`](Self::float_value), with how it came about.
-    #[must_use]
-    pub fn float_details(
-        &self,
-        key: &str,
-        default: f64,
-        context: &EvaluationContext,
-    ) -> EvaluationDetails<f64> {
-        self.shared().view(context, |view| EvaluationDetails::new(key, view.float(key, default, context)))
-    }
-
-    /// Any JSON, of a JSON flag.
-    #[must_use]
-    pub fn json_value(&self, key: &str, default: Json, context: &EvaluationContext) -> Json {
-        self.shared().view(context, |view| view.json(key, default, context).value)
-    }
-
-    /// Like [`json_value`](Self::json_value), with how it came about.
-    #[must_use]
-    pub fn json_details(
-        &self,
-        key: &str,
-        default: Json,
-        context: &EvaluationContext,
-    ) -> EvaluationDetails<Json> {
-        self.shared().view(context, |view| EvaluationDetails::new(key, view.json(key, default, context)))
-    }
-
     /// Every flag, decided for that context, whatever its type; a value of `None` is an evaluation that failed. Counts for
     /// nothing and runs no hooks. Empty where nothing can be evaluated: before the first load, or for a context that was not
     /// [prepared](Self::prepare) and has to be.
@@ -185,7 +102,8 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// `Unavailable` before the first load; what the store answers, if nothing older is cached.
+    /// `Unavailable` before the first load, and for a context that is not cached where the store
+    /// was emptied; what the store answers, if nothing older is cached.
     ///
     /// # Cancellation
     ///
@@ -195,9 +113,10 @@ impl Client {
         let (state, now) = (shared.state.load_full(), shared.clock.now());
         let Some(on_demand) = &shared.on_demand else { return Ok(self.snapshot()) };
         if !state.loaded {
-            return Err(not_loaded("prepare"));
+            return Err(self.not_loaded("prepare"));
         }
-        let known = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now).await?;
+        let fetch = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now);
+        let known = Stage::Prepare.begin(shared.provider).of(fetch).await?;
         Ok(Snapshot::new(Arc::clone(shared), state, Some(known), now))
     }
 
@@ -207,7 +126,8 @@ impl Client {
         *self.shared().freshness.borrow()
     }
 
-    /// Waits until there are flags to evaluate, for at most that long by the client's clock.
+    /// Waits until there are flags to evaluate, for at most that long by the client's clock, and no
+    /// longer than until the store says that it is closed, or denies being read.
     ///
     /// # Errors
     ///
@@ -218,14 +138,22 @@ impl Client {
     /// May be dropped at any time.
     pub async fn wait_ready(&self, deadline: Duration) -> Result<()> {
         let shared = self.shared();
-        let mut freshness = shared.freshness.subscribe();
-        let loaded = std::pin::pin!(freshness.wait_for(|freshness| freshness.is_loaded()));
-        match select(loaded, shared.clock.sleep(deadline)).await {
-            Either::Left((Ok(_), _)) => Ok(()),
-            _ => Err(match shared.store_error.load_full() {
-                Some(cause) => not_loaded("wait_ready").with_source(cause),
-                None => not_loaded("wait_ready"),
-            }),
+        let (mut freshness, mut refuses) = (shared.freshness.subscribe(), shared.refuses.subscribe());
+        tokio::select! {
+            biased;
+            Ok(_) = freshness.wait_for(|freshness| freshness.is_loaded()) => Ok(()),
+            Ok(_) = refuses.wait_for(|refuses| *refuses) => Err(self.not_loaded("wait_ready")),
+            () = shared.clock.sleep(deadline) => Err(self.not_loaded("wait_ready")),
+        }
+    }
+
+    fn not_loaded(&self, operation: &'static str) -> Error {
+        let not_loaded =
+            |reason: &'static str| Error::new(ErrorKind::Unavailable, reason).in_operation(operation);
+        match self.shared().store_error.load_full() {
+            Some(cause) => not_loaded("the flags are not loaded; see the cause").with_source(cause),
+            // What takes so long is no failure, and may be asked for at another time.
+            None => not_loaded("the flags are not loaded yet, though nothing failed: allow for more time"),
         }
     }
 
@@ -267,9 +195,4 @@ impl Client {
             let _ = is_done.await;
         }
     }
-}
-
-fn not_loaded(operation: &'static str) -> Error {
-    Error::new(ErrorKind::Unavailable, "the flags are not loaded yet; is the store reachable?")
-        .in_operation(operation)
 }

@@ -1,0 +1,232 @@
+//! [`OnDemand`]: overrides that are fetched for whom they are asked, in a bounded cache.
+
+mod entity;
+mod flag_sets;
+mod flights;
+mod known;
+mod read;
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::time::Duration;
+
+use flags_core::{Error, ErrorKind, FlagId, Result, StorageHandle, Timestamp};
+use flags_engine::{EvaluationContext, Ruleset};
+use moka::policy::EvictionPolicy;
+use moka::sync::Cache;
+
+use crate::emptied::holds_others;
+use entity::lookups;
+pub(crate) use entity::{Entity, entities};
+use flag_sets::FlagSets;
+use flights::Flights;
+pub(crate) use known::Known;
+use known::{Cached, Fetched};
+use read::{Question, Wanted, read};
+
+#[derive(Debug)]
+pub(crate) struct OnDemand {
+    cache: Cache<Entity, Arc<Cached>>,
+    time_to_live: Duration,
+    /// Entries of an earlier epoch may have missed changes.
+    epoch: AtomicU64,
+    /// A [`Trust`].
+    trust: AtomicU8,
+    flights: Flights,
+    flag_sets: FlagSets,
+}
+
+/// What of the cache may be served to whoever cannot ask the store.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trust {
+    /// However old: the client says that what it serves may be.
+    Anything,
+    /// The same, and the store is not even asked: it was emptied.
+    Kept,
+    /// What has missed no change.
+    Followed,
+    /// The same, and nothing past its time to live, since there is no word of changes.
+    Timed,
+}
+
+/// A fetch that changes overtake this often is answered, and not kept.
+const ATTEMPTS: usize = 3;
+
+impl OnDemand {
+    pub(crate) fn new(capacity: u64, time_to_live: Duration) -> Self {
+        Self {
+            // Whoever was prepared last is about to be evaluated. The cache's own policy would
+            // rather not take in anybody new.
+            cache: Cache::builder().max_capacity(capacity).eviction_policy(EvictionPolicy::lru()).build(),
+            time_to_live,
+            epoch: AtomicU64::new(0),
+            trust: AtomicU8::new(Trust::Anything as u8),
+            flights: Flights::default(),
+            flag_sets: FlagSets::default(),
+        }
+    }
+
+    /// An override of that entity changed.
+    pub(crate) fn invalidate(&self, entity: &Entity) {
+        let mut flights = self.flights.lock();
+        flights.overtake(entity);
+        // It stays, in case the store turns out to be lost.
+        if let Some(cached) = self.cache.get(entity) {
+            cached.outdated.store(true, Ordering::Release);
+        }
+    }
+
+    /// Anything may have changed. What is cached is served to whoever cannot ask only until the
+    /// client is fresh again.
+    pub(crate) fn resync(&self) {
+        let mut flights = self.flights.lock();
+        flights.overtake_all();
+        self.epoch.fetch_add(1, Ordering::AcqRel);
+    }
+
+    /// There is another set of flags, of that number, in which these are new.
+    pub(crate) fn flags_added(&self, flag_set: u64, new: Vec<FlagId>) {
+        if !new.is_empty() {
+            self.flag_sets.add(flag_set, new);
+        }
+    }
+
+    pub(crate) fn unreadable(&self) -> Vec<Arc<Error>> {
+        self.cache.iter().flat_map(|(_, cached)| cached.unreadable.clone()).collect()
+    }
+
+    pub(crate) fn set_trust(&self, trust: Trust) {
+        self.trust.store(trust as u8, Ordering::Release);
+    }
+
+    /// What is known of a context's entities without asking the store: those of them that are
+    /// cached, and no older than the client says that they are.
+    pub(crate) fn cached(&self, context: &EvaluationContext, flag_set: u64, now: Timestamp) -> Known {
+        let mut known = Known::default();
+        for entity in lookups(context) {
+            let cached = self.cache.get(&entity).filter(|cached| cached.fetched.flag_set == flag_set);
+            if let Some(cached) = cached.filter(|cached| self.is_servable(cached, now)) {
+                known.add(entity, &cached);
+            }
+        }
+        known
+    }
+
+    /// What is known of a context's entities, asking the store for what is not, or is too old.
+    ///
+    /// Where the store does not answer, what is too old is better than nothing.
+    pub(crate) async fn fetch(
+        &self,
+        storage: &StorageHandle,
+        context: &EvaluationContext,
+        ruleset: &Ruleset,
+        flag_set: u64,
+        now: Timestamp,
+    ) -> Result<Known> {
+        let (mut known, mut missing, mut old) = (Known::default(), Vec::new(), Vec::new());
+        let is_kept = self.trust.load(Ordering::Acquire) == Trust::Kept as u8;
+        for entity in lookups(context) {
+            match self.cache.get(&entity).filter(|cached| cached.fetched.flag_set == flag_set) {
+                Some(cached) if is_kept || self.is_current(&cached, now) => known.add(entity, &cached),
+                cached => {
+                    old.extend(cached.map(|cached| (entity.clone(), cached)));
+                    missing.push(entity);
+                }
+            }
+        }
+        if missing.is_empty() {
+            return Ok(known);
+        }
+        if is_kept {
+            return Err(emptied());
+        }
+        match self.load(storage, &missing, ruleset, flag_set, now).await {
+            Ok(loaded) => missing.into_iter().zip(loaded).for_each(|(entity, one)| known.add(entity, &one)),
+            Err(_) if old.len() == missing.len() => {
+                old.into_iter().for_each(|(entity, cached)| known.add(entity, &cached));
+            }
+            Err(error) => return Err(error),
+        }
+        Ok(known)
+    }
+
+    fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
+        let trust = self.trust.load(Ordering::Acquire);
+        match trust {
+            trust if trust == Trust::Followed as u8 => self.has_missed_nothing(cached),
+            trust if trust == Trust::Timed as u8 => self.is_current(cached, now),
+            _ => true,
+        }
+    }
+
+    fn is_current(&self, cached: &Cached, now: Timestamp) -> bool {
+        // How old it is nobody knows where the clock was set back since.
+        let is_young =
+            cached.fetched.at <= now && now.saturating_since(cached.fetched.at) < self.time_to_live;
+        is_young && self.has_missed_nothing(cached)
+    }
+
+    fn has_missed_nothing(&self, cached: &Cached) -> bool {
+        cached.fetched.epoch == self.epoch.load(Ordering::Acquire) && !cached.outdated.load(Ordering::Acquire)
+    }
+
+    async fn load(
+        &self,
+        storage: &StorageHandle,
+        entities: &[Entity],
+        ruleset: &Ruleset,
+        flag_set: u64,
+        now: Timestamp,
+    ) -> Result<Vec<Arc<Cached>>> {
+        let all: Arc<[FlagId]> = ruleset.flags().map(|flag| flag.id).collect();
+        let mut attempt = 1;
+        loop {
+            // Whatever changes from here on is known to have.
+            let flight = self.flights.begin(entities.to_vec());
+            let epoch = self.epoch.load(Ordering::Acquire);
+            let questions: Vec<Question> =
+                entities.iter().map(|entity| self.question(entity, &all, flag_set, now)).collect();
+            let answers = read(storage, &questions).await?;
+            let losses = questions.iter().zip(&answers).any(|(one, answer)| one.is_lost(answer, now));
+            // Where the client is not in step anyway, nor is it known that there is anything to
+            // lose.
+            let is_doubtful = losses || self.trust.load(Ordering::Acquire) == Trust::Anything as u8;
+            if is_doubtful && !all.is_empty() && !holds_others(storage, ruleset, &HashSet::new()).await? {
+                return Err(emptied());
+            }
+            let fetched = Fetched { at: now, flag_set, epoch };
+            let loaded: Vec<Arc<Cached>> = questions
+                .into_iter()
+                .zip(answers)
+                .map(|(question, answer)| Arc::new(question.settled(answer, fetched)))
+                .collect();
+            let keep = || {
+                for (entity, cached) in entities.iter().zip(&loaded) {
+                    self.cache.insert(entity.clone(), Arc::clone(cached));
+                }
+            };
+            if flight.land(keep) || attempt == ATTEMPTS {
+                return Ok(loaded);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// What to ask for of an entity: where only flags are new, its overrides of those.
+    fn question(&self, entity: &Entity, all: &Arc<[FlagId]>, flag_set: u64, now: Timestamp) -> Question {
+        let entity = entity.clone();
+        let known = self.cache.get(&entity);
+        let current = known.as_ref().filter(|known| self.is_current(known, now));
+        let new = current.and_then(|known| self.flag_sets.between(known.fetched.flag_set, flag_set));
+        match new {
+            Some(new) => Question { entity, flags: new.into(), known, asks_for: Wanted::New },
+            None => Question { entity, flags: Arc::clone(all), known, asks_for: Wanted::All },
+        }
+    }
+}
+
+fn emptied() -> Error {
+    let reason = "the store came back empty, and what it held for this context is not known; see Freshness";
+    Error::new(ErrorKind::Unavailable, reason).in_operation("prepare")
+}
