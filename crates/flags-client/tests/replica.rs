@@ -10,12 +10,34 @@ use common::{
     until, until_fresh, user,
 };
 use flags_client::{Freshness, StaleCause, Startup};
-use flags_core::storage::Change;
+use flags_core::storage::{Change, Limits};
 use flags_core::{
-    Clock as _, Condition, ErrorKind, Key, ManualClock, Rule, Segment, SegmentName, Storage, TimeSchedule,
-    Timestamp,
+    Clock as _, Condition, ErrorKind, Key, ManualClock, Record, Rule, Segment, SegmentName, Storage,
+    SystemClock, TimeSchedule, Timestamp,
 };
 use flags_engine::{ErrorCode, Reason};
+use flags_memory::MemoryStorage;
+
+/// Another library has no limit on the name of an entity.
+#[tokio::test]
+async fn a_record_whose_key_is_past_the_limit_is_followed_too() {
+    let mut limits = Limits::default();
+    limits.key_bytes = 100;
+    let storage = Faulty::of(MemoryStorage::with_clock_and_limits(Arc::new(SystemClock), limits));
+    let on = flag("on", true);
+    put(&*storage, on.clone()).await;
+    let name = "x".repeat(200);
+    let insert = |enabled| {
+        let record = Record::from(override_of(on.id, "user", &name, enabled));
+        storage.inner.insert_raw(&record.key(), &record.encode().expect("JSON")).expect("open");
+    };
+    insert(false);
+    let client = start(&storage).await;
+    assert!(!client.bool_value("on", true, &user(&name)));
+    insert(true);
+    until("the edit", || client.bool_value("on", false, &user(&name))).await;
+    until_fresh(&client).await;
+}
 
 #[tokio::test]
 async fn every_kind_of_record_is_loaded_and_followed() {

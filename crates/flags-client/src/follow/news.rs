@@ -83,11 +83,15 @@ impl Follower {
             self.shared.tell_changed(self.replica.owner_of(&key).cloned().into_iter().collect());
             return;
         }
-        // A key that is longer than the store takes names nothing that it would answer.
-        let limit = self.shared.storage.descriptor().limits().key_bytes;
-        if fetch::is_needed(&key) && key.text_len() <= limit {
-            self.last_flag.forget(&key);
-            self.invalidated.insert(key);
+        if !fetch::is_needed(&key) {
+            return;
         }
+        if key.text_len() > self.shared.storage.descriptor().limits().key_bytes {
+            // Another library may write it, and listings show it, though nobody can ask for it by its key.
+            self.wants_reload = true;
+            return;
+        }
+        self.last_flag.forget(&key);
+        self.invalidated.insert(key);
     }
 }
