@@ -450,7 +450,7 @@ async fn a_watch_that_cannot_be_had_again_and_again_does_not_put_off_the_polling
 #[tokio::test]
 async fn a_listing_that_the_closing_of_the_store_cuts_short_is_not_taken_for_all_of_it() {
     // Without a watch, which would end as well.
-    let storage = Faulty::unwatched(Arc::new(flags_core::SystemClock));
+    let storage = Faulty::unwatched(Arc::new(SystemClock));
     for name in ["a", "b", "c"] {
         put(&*storage, flag(name, true)).await;
     }
