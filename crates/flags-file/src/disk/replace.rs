@@ -155,7 +155,7 @@ mod tests {
     }
 
     fn seen(target: &Path) -> Option<Seen> {
-        super::super::read(target).expect("readable").map(|(_, seen)| seen)
+        super::super::read(target, None).expect("readable").map(|(_, seen)| seen)
     }
 
     #[test]

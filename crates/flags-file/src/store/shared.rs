@@ -117,7 +117,7 @@ impl Shared {
         if view.is_certainly(disk::stamp(path).map_err(unreadable)?.as_ref()) {
             return Ok(view);
         }
-        let Some((bytes, seen)) = disk::read(path).map_err(unreadable)? else {
+        let Some((bytes, seen)) = disk::read(path, view.seen.as_ref()).map_err(unreadable)? else {
             return self.missing(view, publishing);
         };
         if view.seen.is_some_and(|before| before.is(&seen.stamp, &bytes)) {
