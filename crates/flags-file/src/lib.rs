@@ -34,6 +34,7 @@
 //! | a record is no such record (a wrong type, an unknown enumeration value) | it alone is `Corrupt`; it can be replaced or deleted, and is otherwise kept as it is |
 //! | two flags have one id, or two segments one name | one of them is found by it; `health` warns |
 //! | the file is gone | as when it is broken: editors and git remove a file before they write the new one |
+//! | a directory, a pipe or a device is in its place | as when it is broken, and it is never read: it may not answer, or not end |
 //! | its directory is gone, or permission is missing | reads and commits are `Unavailable` or `Denied` |
 //! | the file is read-only | commits are `Denied` |
 //!

@@ -1,11 +1,11 @@
 //! [`Lock`]: one writer at a time, among all processes.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::Stamp;
+use super::stamp::is_same_file;
 use crate::fault::{Cause, Doing, Fault};
 
 /// How long to wait before asking again, at first and at most. The operating system has no lock with a deadline.
@@ -29,17 +29,15 @@ impl Lock {
             match file.try_lock() {
                 // Somebody who removed the lock file makes others lock another one.
                 Ok(()) if is_at(&file, &path).map_err(fault)? => return Ok(Self { _file: file }),
-                Ok(()) => {}
+                Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(fault(error)),
-                Err(TryLockError::WouldBlock) => {
-                    let now = Instant::now();
-                    if now >= until {
-                        return Err(Fault::new(target, Cause::Locked(now - begun)));
-                    }
-                    std::thread::sleep(pause.min(until - now));
-                    pause = (pause * 2).min(PAUSE.1);
-                }
             }
+            let now = Instant::now();
+            if now >= until {
+                return Err(Fault::new(target, Cause::Locked(now - begun)));
+            }
+            std::thread::sleep(pause.min(until - now));
+            pause = (pause * 2).min(PAUSE.1);
         }
     }
 }
@@ -60,5 +58,9 @@ fn open(path: &Path) -> io::Result<File> {
 }
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
-    Ok(super::stamp(path)? == Some(Stamp::of(&file.metadata()?)))
+    match fs::metadata(path) {
+        Ok(there) => Ok(is_same_file(&there, &file.metadata()?)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
 }

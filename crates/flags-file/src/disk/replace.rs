@@ -33,7 +33,8 @@ fn replace_with(
 ) -> Result<Replaced, Fault> {
     let fault = |error| Fault::io(target, Doing::Write, error);
     let old = match fs::metadata(target) {
-        Ok(metadata) => Some(metadata),
+        Ok(metadata) if metadata.is_file() => Some(metadata),
+        Ok(_) => return Ok(Replaced::Overtaken),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(fault(error)),
     };
@@ -148,6 +149,7 @@ fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::disk::{self, Found};
 
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).expect("a directory");
@@ -155,7 +157,10 @@ mod tests {
     }
 
     fn seen(target: &Path) -> Option<Seen> {
-        super::super::read(target, None).expect("readable").map(|(_, seen)| seen)
+        match disk::read(target, None).expect("readable") {
+            Found::File((_, seen)) => Some(seen),
+            _ => None,
+        }
     }
 
     #[test]
@@ -198,7 +203,7 @@ mod tests {
                 panic!("overtaken by nobody")
             };
             assert!(before.is_none_or(|before| before.stamp.modified < seen.stamp.modified));
-            assert_eq!(super::super::stamp(&target).expect("a stamp"), Some(seen.stamp));
+            assert!(matches!(disk::stamp(&target), Ok(Found::File(stamp)) if stamp == seen.stamp));
             before = Some(seen);
         }
     }

@@ -81,6 +81,18 @@ impl Stamp {
     }
 }
 
+/// Whether both are the same file, whatever changed in it.
+#[cfg(unix)]
+pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
+    (one.dev(), one.ino()) == (other.dev(), other.ino())
+}
+
+#[cfg(not(unix))]
+pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
+    one.created().ok() == other.created().ok()
+}
+
 /// A moment, by a clock that can be set and one that cannot.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Moment {
@@ -182,7 +194,10 @@ mod tests {
     }
 
     fn stamp(path: &Path) -> Stamp {
-        disk::stamp(path).expect("readable").expect("a file")
+        match disk::stamp(path) {
+            Ok(disk::Found::File(stamp)) => stamp,
+            other => panic!("{other:?}"),
+        }
     }
 
     /// As `cp -p`, `rsync --inplace -t` and `tar` do: the next one, within the same tick, would leave the same stamp.

@@ -13,7 +13,7 @@ use super::commit::Queue;
 use super::follow::Follower;
 use super::view::View;
 use crate::contents::Contents;
-use crate::disk;
+use crate::disk::{self, Found};
 use crate::fault::{Cause, Doing, Fault};
 use crate::options::Options;
 
@@ -92,7 +92,7 @@ impl Shared {
         self.check_open()?;
         let view = self.view.load_full();
         match disk::stamp(&self.options.path) {
-            Ok(stamp) if view.is_certainly(stamp.as_ref()) => return Ok(view),
+            Ok(found) if view.is_certainly(&found) => return Ok(view),
             Ok(_) => {}
             Err(error) => return Err(Fault::io(&self.options.path, Doing::Read, error).error()),
         }
@@ -114,11 +114,13 @@ impl Shared {
         let path = &self.options.path;
         let unreadable = |error| Fault::io(path, Doing::Read, error);
         let view = self.view.load_full();
-        if view.is_certainly(disk::stamp(path).map_err(unreadable)?.as_ref()) {
+        if view.is_certainly(&disk::stamp(path).map_err(unreadable)?) {
             return Ok(view);
         }
-        let Some((bytes, seen)) = disk::read(path, view.seen.as_ref()).map_err(unreadable)? else {
-            return self.missing(view, publishing);
+        let (bytes, seen) = match disk::read(path, view.seen.as_ref()).map_err(unreadable)? {
+            Found::File(read) => read,
+            Found::Nothing => return self.missing(view, publishing),
+            Found::Irregular => return Ok(self.without_file(view, Cause::Irregular, publishing)),
         };
         if view.seen.is_some_and(|before| before.is(&seen.stamp, &bytes)) {
             return Ok(self.publish(view.seen_again(seen), &[], publishing));
@@ -142,10 +144,19 @@ impl Shared {
         if directory.is_none_or(|directory| !directory.is_dir()) {
             return Err(self.fault(Cause::NoDirectory));
         }
-        if view.seen.is_none() {
+        if view.seen.is_none() && view.fault.is_none() {
             return Ok(view);
         }
-        Ok(self.publish(view.faulty(None, self.fault(Cause::Gone)), &[], publishing))
+        Ok(self.without_file(view, Cause::Gone, publishing))
+    }
+
+    /// The last good contents, of a file that is not there.
+    fn without_file(&self, view: Arc<View>, cause: Cause, publishing: &mut Publishing<'_>) -> Arc<View> {
+        let fault = self.fault(cause);
+        if view.seen.is_none() && view.fault.as_ref().is_some_and(|before| before.is_like(&fault)) {
+            return view;
+        }
+        self.publish(view.faulty(None, fault), &[], publishing)
     }
 
     /// Makes that the view, and tells the watches of what changed.
