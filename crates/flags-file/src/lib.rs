@@ -6,8 +6,8 @@
 //! # What a commit does
 //!
 //! It takes a lock beside the file (`flags.json.lock` for `flags.json`; never remove it while the file is in use), reads the file
-//! again if it changed, judges the batch, writes the new document beside the old one (`flags.json.tmp`), brings it to the disk, puts
-//! it in the old one's place in one step, and brings that to the disk. So a process that is killed, or a power failure, at any
+//! again if it changed, judges the batch, writes the new document beside the old one (under a hidden name that begins with
+//! `.flags.json.`), brings it to the disk, puts it in the old one's place in one step, and brings that to the disk. So a process that is killed, or a power failure, at any
 //! point leaves the old document or the new one, and no process loses another's commit. Commits that wait for each other in one
 //! process are written together. The new file has the permissions and, where possible, the owner of the old one; a symbolic link stays one.
 //!

@@ -14,7 +14,8 @@ const PAUSE: (Duration, Duration) = (Duration::from_micros(50), Duration::from_m
 /// Held from reading the file to having replaced it. The operating system releases it when the process dies.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
+    file: File,
+    path: PathBuf,
 }
 
 impl Lock {
@@ -28,7 +29,9 @@ impl Lock {
             let file = open(&path).map_err(fault)?;
             match file.try_lock() {
                 // Somebody who removed the lock file makes others lock another one.
-                Ok(()) if is_at(&file, &path).map_err(fault)? => return Ok(Self { _file: file }),
+                Ok(()) if is_at(&file, &path).map_err(fault)? => {
+                    return Ok(Self { file, path });
+                }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
                 Err(TryLockError::Error(error)) => return Err(fault(error)),
             }
@@ -40,10 +43,15 @@ impl Lock {
             pause = (pause * 2).min(PAUSE.1);
         }
     }
+
+    /// Whether the lock file is still the one that others would lock.
+    pub(super) fn is_held(&self) -> io::Result<bool> {
+        is_at(&self.file, &self.path)
+    }
 }
 
 /// The file's neighbour whose name has that ending.
-pub(super) fn beside(target: &Path, ending: &str) -> PathBuf {
+fn beside(target: &Path, ending: &str) -> PathBuf {
     let mut name = target.file_name().unwrap_or_default().to_os_string();
     name.push(ending);
     target.with_file_name(name)

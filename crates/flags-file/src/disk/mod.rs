@@ -1,5 +1,6 @@
 //! The file on its disk: telling that it changed, reading it whole, replacing it at one stroke.
 
+mod draft;
 mod links;
 mod lock;
 mod replace;
@@ -9,6 +10,7 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+pub(crate) use draft::remove_drafts;
 pub(crate) use links::{directories, target};
 pub(crate) use lock::Lock;
 pub(crate) use replace::{Replaced, replace};

@@ -1,13 +1,11 @@
 //! Replacing the file: whoever reads it, whenever a process or the power dies, finds the old one or the new one.
 
 use std::fs::{self, File, Metadata, OpenOptions};
-use std::io::{self, Write as _};
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::io;
+use std::path::Path;
 
-use super::links::parent;
-use super::lock::beside;
-use super::{Seen, Stamp};
+use super::draft::Draft;
+use super::{Lock, Seen, Stamp};
 use crate::fault::{Cause, Doing, Fault};
 
 /// How a replacement ended.
@@ -17,15 +15,22 @@ pub(crate) enum Replaced {
     Done(Seen),
     /// Somebody else changed the file since it was read, and nothing was done.
     Overtaken,
+    /// Somebody removed the lock file, so that another writer may have another lock; nothing was done.
+    Unlocked,
 }
 
 /// Puts `bytes` in the place of the file at `target`, if that is still as `before` says (`None`: it does not exist).
-/// Called under the [`Lock`](super::Lock).
-pub(crate) fn replace(target: &Path, bytes: &[u8], before: Option<&Seen>) -> Result<Replaced, Fault> {
-    replace_with(target, bytes, before, |directory| directory.map_or(Ok(()), File::sync_all))
+pub(crate) fn replace(
+    lock: &Lock,
+    target: &Path,
+    bytes: &[u8],
+    before: Option<&Seen>,
+) -> Result<Replaced, Fault> {
+    replace_with(lock, target, bytes, before, |directory| directory.map_or(Ok(()), File::sync_all))
 }
 
 fn replace_with(
+    lock: &Lock,
     target: &Path,
     bytes: &[u8],
     before: Option<&Seen>,
@@ -46,15 +51,18 @@ fn replace_with(
     }
     // Now, while a refusal still means that nothing was done.
     let directory = directory(target).map_err(fault)?;
-    let draft = Draft::write(target, bytes, old.as_ref()).map_err(fault)?;
+    let mut draft = Draft::write(target, bytes, old.as_ref()).map_err(fault)?;
+    if !lock.is_held().map_err(fault)? {
+        return Ok(Replaced::Unlocked);
+    }
     // Editors don't know the lock. This is as late as one can look.
-    if !super::is_unchanged(target, before).map_err(fault)? {
+    if !draft.is_there().map_err(fault)? || !super::is_unchanged(target, before).map_err(fault)? {
         return Ok(Replaced::Overtaken);
     }
-    let file = draft.rename(target).map_err(fault)?;
+    draft.rename(target).map_err(fault)?;
     let uncertain = |error| Fault::io(target, Doing::SyncDirectory, error);
     sync(directory.as_ref()).map_err(uncertain)?;
-    let metadata = file.metadata().map_err(uncertain)?;
+    let metadata = draft.metadata().map_err(uncertain)?;
     Ok(Replaced::Done(Seen::written(Stamp::of(&metadata), bytes)))
 }
 
@@ -70,7 +78,7 @@ fn check_writable(target: &Path, old: Option<&Metadata>) -> Result<(), Option<io
 /// The directory, where it has to reach the disk for a rename in it to be there.
 #[cfg(unix)]
 fn directory(target: &Path) -> io::Result<Option<File>> {
-    File::open(parent(target).unwrap_or_default()).map(Some)
+    File::open(super::links::parent(target).unwrap_or_default()).map(Some)
 }
 
 /// Windows journals the rename.
@@ -79,81 +87,22 @@ fn directory(_target: &Path) -> io::Result<Option<File>> {
     Ok(None)
 }
 
-/// The new file beside the old one. Removed again unless it takes its place.
-#[derive(Debug)]
-struct Draft {
-    path: PathBuf,
-    file: Option<File>,
-}
-
-impl Draft {
-    fn write(target: &Path, bytes: &[u8], old: Option<&Metadata>) -> io::Result<Self> {
-        // One name will do, since there is one writer; and what a killed one left behind is not left for ever.
-        let path = beside(target, ".tmp");
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-            _ => {}
-        }
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let mut draft = Self { path, file: None };
-        let mut written = file;
-        written.write_all(bytes)?;
-        if let Some(old) = old {
-            take_after(&written, old)?;
-        }
-        written.set_modified(later_than(old))?;
-        written.sync_all()?;
-        draft.file = Some(written);
-        Ok(draft)
-    }
-
-    fn rename(mut self, target: &Path) -> io::Result<File> {
-        fs::rename(&self.path, target)?;
-        self.path = PathBuf::new();
-        self.file.take().ok_or_else(|| io::ErrorKind::Other.into())
-    }
-}
-
-impl Drop for Draft {
-    fn drop(&mut self) {
-        if !self.path.as_os_str().is_empty() {
-            // It does no harm where it cannot be removed, and the next write does it.
-            let _ = fs::remove_file(&self.path);
-        }
-    }
-}
-
-/// A time that no earlier version had, so that every process can tell that there is a new one, however fast commits come.
-fn later_than(old: Option<&Metadata>) -> SystemTime {
-    let now = SystemTime::now();
-    match old.and_then(|old| old.modified().ok()) {
-        Some(before) if before >= now => before + Duration::from_micros(1),
-        _ => now,
-    }
-}
-
-/// The new file belongs to whom the old one belonged, and permits what it permitted.
-fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt as _, fchown};
-        let mine = new.metadata()?;
-        if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
-            // Only an administrator may give a file away; one's own is better than none.
-            let _ = fchown(new, Some(old.uid()), Some(old.gid()));
-        }
-    }
-    new.set_permissions(old.permissions())
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
     use crate::disk::{self, Found};
 
+    /// What is in the directory, but for the lock.
     fn names(directory: &Path) -> Vec<String> {
         let entries = fs::read_dir(directory).expect("a directory");
-        entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned()).collect()
+        let names = entries.map(|entry| entry.expect("an entry").file_name().to_string_lossy().into_owned());
+        names.filter(|name| name != "flags.json.lock").collect()
+    }
+
+    fn lock(target: &Path) -> Lock {
+        Lock::acquire(target, Instant::now() + Duration::from_secs(60)).expect("nobody has it")
     }
 
     fn seen(target: &Path) -> Option<Seen> {
@@ -169,7 +118,9 @@ mod tests {
         let target = directory.path().join("flags.json");
         fs::write(&target, "old").expect("written");
         let before = seen(&target);
-        let fault = replace_with(&target, b"new", before.as_ref(), |_| Err(io::ErrorKind::Other.into()));
+        let fault = replace_with(&lock(&target), &target, b"new", before.as_ref(), |_| {
+            Err(io::ErrorKind::Other.into())
+        });
         let fault = fault.expect_err("the directory was not synced");
         assert!(fault.is_uncertain());
         assert_eq!(fault.error().kind(), flags_core::ErrorKind::Indeterminate);
@@ -184,11 +135,14 @@ mod tests {
         fs::write(&target, "old").expect("written");
         let before = seen(&target);
         fs::write(&target, "new").expect("written");
-        let replaced = replace(&target, b"ours", before.as_ref()).expect("no fault");
+        let replaced = replace(&lock(&target), &target, b"ours", before.as_ref()).expect("no fault");
         assert!(matches!(replaced, Replaced::Overtaken));
         assert_eq!(fs::read_to_string(&target).expect("read"), "new", "an edit of the same length");
         assert_eq!(names(directory.path()), ["flags.json"]);
-        assert!(matches!(replace(&target, b"new", None).expect("no fault"), Replaced::Overtaken));
+        assert!(matches!(
+            replace(&lock(&target), &target, b"new", None).expect("no fault"),
+            Replaced::Overtaken
+        ));
     }
 
     #[test]
@@ -198,7 +152,8 @@ mod tests {
         let mut before: Option<Seen> = None;
         for n in 0..20 {
             let Replaced::Done(seen) =
-                replace(&target, format!("{n:02}").as_bytes(), before.as_ref()).expect("no fault")
+                replace(&lock(&target), &target, format!("{n:02}").as_bytes(), before.as_ref())
+                    .expect("no fault")
             else {
                 panic!("overtaken by nobody")
             };
@@ -206,5 +161,22 @@ mod tests {
             assert!(matches!(disk::stamp(&target), Ok(Found::File(stamp)) if stamp == seen.stamp));
             before = Some(seen);
         }
+    }
+
+    #[test]
+    fn a_lock_file_that_was_removed_is_no_lock() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("flags.json");
+        fs::write(&target, "old").expect("written");
+        let before = seen(&target);
+        let ours = lock(&target);
+        fs::remove_file(directory.path().join("flags.json.lock")).expect("removed");
+        let theirs = lock(&target);
+        let replaced = replace(&ours, &target, b"ours", before.as_ref()).expect("no fault");
+        assert!(matches!(replaced, Replaced::Unlocked), "{replaced:?}");
+        assert_eq!(fs::read_to_string(&target).expect("read"), "old");
+        let replaced = replace(&theirs, &target, b"theirs", before.as_ref()).expect("no fault");
+        assert!(matches!(replaced, Replaced::Done(_)), "{replaced:?}");
+        assert_eq!(names(directory.path()), ["flags.json"]);
     }
 }

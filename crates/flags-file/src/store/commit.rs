@@ -1,7 +1,7 @@
 //! Commits: those that wait for each other are judged in turn and written together.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -14,7 +14,7 @@ use super::blocking::{begin, within};
 use super::shared::{Publishing, Shared, lock};
 use super::view::View;
 use crate::contents::{Contents, Encoded};
-use crate::disk::{Lock, Replaced, replace, target};
+use crate::disk::{Lock, Replaced, remove_drafts, replace, target};
 use crate::fault::{Cause, Fault};
 
 /// How often a group is judged again because somebody edits the file at the same moment.
@@ -26,6 +26,8 @@ pub(super) struct Queue {
     waiting: Mutex<Vec<Waiting>>,
     /// Held while a group is written, by a task that may be gone by then.
     turn: Arc<Turn<()>>,
+    /// Whether the drafts of writers that were killed have been removed: looking for them takes longer the more files there are.
+    tidied: AtomicBool,
 }
 
 /// A commit that waits for its turn.
@@ -51,7 +53,7 @@ impl Phase {
 
     /// From here on it may be applied at any moment. False: its caller has left.
     fn begin(&self) -> bool {
-        self.leave_waiting(Self::BEGUN)
+        self.leave_waiting(Self::BEGUN) || self.0.load(Ordering::Acquire) == Self::BEGUN
     }
 
     /// It will certainly not be applied. False: that is too late.
@@ -125,9 +127,9 @@ type Judged = (oneshot::Sender<Result<Vec<Effect>>>, Result<Vec<Effect>>);
 fn write_group(shared: &Shared) {
     let mut group = std::mem::take(&mut *lock(&shared.queue.waiting));
     let Some(until) = group.iter().map(|waiting| waiting.until).max() else { return };
-    let outcome = locked(shared, until, |shared, publishing| {
+    let outcome = locked(shared, until, |lock, publishing| {
         group.retain(|waiting| waiting.phase.begin());
-        write(shared, &group, publishing)
+        write(shared, lock, &group, publishing)
     });
     let mut answers: Vec<Judged> = Vec::new();
     match outcome {
@@ -145,11 +147,11 @@ fn write_group(shared: &Shared) {
     }
 }
 
-/// Does it as the only writer of all processes.
+/// Does it as the only writer of all processes, and again where that turned out not to be so (`None`).
 fn locked<T>(
     shared: &Shared,
     until: Instant,
-    write: impl FnOnce(&Shared, &mut Publishing<'_>) -> Result<T, Fault>,
+    mut write: impl FnMut(&Lock, &mut Publishing<'_>) -> Result<Option<T>, Fault>,
 ) -> Result<T, Fault> {
     let path = &shared.options.path;
     if shared.is_closed() {
@@ -159,21 +161,28 @@ fn locked<T>(
     shared.sync(&mut shared.publishing())?;
     for _ in 0..ATTEMPTS {
         let file = target(path);
-        let _lock = Lock::acquire(&file, until)?;
+        let lock = Lock::acquire(&file, until)?;
         // A link may lead elsewhere by now.
-        if target(path) == file {
-            return write(shared, &mut shared.publishing());
+        if target(path) != file {
+            continue;
+        }
+        if !shared.queue.tidied.swap(true, Ordering::Relaxed) {
+            remove_drafts(&file);
+        }
+        if let Some(done) = write(&lock, &mut shared.publishing())? {
+            return Ok(done);
         }
     }
     Err(shared.fault(Cause::Restless))
 }
 
-/// Judges the group by the file as it is, and replaces the file if anything changes.
+/// Judges the group by the file as it is, and replaces the file if anything changes. `None`: the lock was lost.
 fn write(
     shared: &Shared,
+    lock: &Lock,
     group: &[Waiting],
     publishing: &mut Publishing<'_>,
-) -> Result<Vec<Result<Vec<Effect>>>, Fault> {
+) -> Result<Option<Vec<Result<Vec<Effect>>>>, Fault> {
     for _ in 0..ATTEMPTS {
         let view = shared.sync(publishing)?;
         if let Some(fault) = &view.fault {
@@ -182,22 +191,21 @@ fn write(
         }
         let (contents, judged, changed) = judge(shared, &view, group);
         if changed.is_empty() {
-            return Ok(judged);
+            return Ok(Some(judged));
         }
         let text = contents.render();
-        match replace(&target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
+        match replace(lock, &target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
             Ok(Replaced::Done(seen)) => {
                 let changed: Vec<Key> = changed.into_iter().collect();
                 shared.publish(View { contents, seen: Some(seen), fault: None }, &changed, publishing);
-                return Ok(judged);
+                return Ok(Some(judged));
             }
             Ok(Replaced::Overtaken) => {}
+            Ok(Replaced::Unlocked) => return Ok(None),
             // The new file is there, whether or not it will be after a loss of power: the next read sees it. Who was refused was refused.
             Err(fault) if fault.is_uncertain() => {
-                return Ok(judged
-                    .into_iter()
-                    .map(|judged| judged.and_then(|_| Err(fault.error())))
-                    .collect());
+                let judged = judged.into_iter().map(|judged| judged.and_then(|_| Err(fault.error())));
+                return Ok(Some(judged.collect()));
             }
             Err(fault) => return Err(fault),
         }

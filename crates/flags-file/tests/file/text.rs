@@ -92,6 +92,19 @@ async fn what_has_expired_goes_with_the_next_commit() {
     assert!(!fixture.text().contains("\"ann\""), "{}", fixture.text());
 }
 
+/// As in `jq … flags.json > flags.json.tmp && mv flags.json.tmp flags.json`.
+#[tokio::test]
+async fn somebody_elses_draft_is_left_alone() {
+    let fixture = Fixture::written();
+    let storage = fixture.open().await;
+    let theirs = fixture.directory.path().join("flags.json.tmp");
+    fs::write(&theirs, two_flags("edited by jq")).expect("written");
+    storage.commit(create("c")).await.expect("committed");
+    assert_eq!(fixture.names(), ["flags.json", "flags.json.lock", "flags.json.tmp"]);
+    fs::rename(&theirs, &fixture.path).expect("renamed");
+    assert_eq!(description(&storage).await, "edited by jq");
+}
+
 trait NowPlus {
     fn now_plus(&self, seconds: u64) -> Timestamp;
 }
