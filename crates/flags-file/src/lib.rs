@@ -9,7 +9,15 @@
 //! again if it changed, judges the batch, writes the new document beside the old one (under a hidden name that begins with
 //! `.flags.json.`), brings it to the disk, puts it in the old one's place in one step, and brings that to the disk. So a process that is killed, or a power failure, at any
 //! point leaves the old document or the new one, and no process loses another's commit. Commits that wait for each other in one
-//! process are written together. The new file has the permissions and, where possible, the owner of the old one; a symbolic link stays one.
+//! process are written together. A symbolic link stays one.
+//!
+//! The new file has the owner, the group, the permissions and (on Linux) the access control list of the
+//! old one, from before its first byte is written. Only an administrator may give a file to another
+//! owner; any other writer becomes its owner, and those who share it by its group or its list go on
+//! doing so. Where the group cannot be kept it is permitted nothing, and where the list cannot, neither
+//! it nor the group: nobody is permitted what the old file did not permit them. Other attributes of the
+//! file are not kept. The lock file has the same permissions, so that whoever may write the one may
+//! lock the other.
 //!
 //! A record that does not change keeps its text to the byte, its order of members and white space, so that a diff shows what
 //! changed and nothing else. Records are in the order of their keys; expired ones are left out of what is written next. Members that we do

@@ -6,6 +6,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
+use super::access::Access;
 use super::links::parent;
 use super::stamp::is_same_file;
 
@@ -19,16 +20,28 @@ pub(super) struct Draft {
 
 impl Draft {
     /// Writes it, and brings it to the disk.
-    pub(super) fn write(target: &Path, bytes: &[u8], old: Option<&Metadata>) -> io::Result<Self> {
-        let path = target.with_file_name(name(target));
-        let file = OpenOptions::new().write(true).create_new(true).open(&path)?;
-        let draft = Self { path, file, is_placed: false };
+    pub(super) fn write(target: &Path, bytes: &[u8], old: Option<&Access>) -> io::Result<Self> {
+        let draft = Self::create(target, old)?;
         (&draft.file).write_all(bytes)?;
-        if let Some(old) = old {
-            take_after(&draft.file, old)?;
-        }
         draft.file.set_modified(later_than(old))?;
         draft.file.sync_all()?;
+        Ok(draft)
+    }
+
+    /// An empty one, which permits nobody what the old one did not, at no moment.
+    fn create(target: &Path, old: Option<&Access>) -> io::Result<Self> {
+        let path = target.with_file_name(name(target));
+        let mut options = OpenOptions::new();
+        options.write(true).create_new(true);
+        #[cfg(unix)]
+        if old.is_some() {
+            use std::os::unix::fs::OpenOptionsExt as _;
+            options.mode(0o600);
+        }
+        let draft = Self { file: options.open(&path)?, path, is_placed: false };
+        if let Some(old) = old {
+            old.pass_to(&draft.file)?;
+        }
         Ok(draft)
     }
 
@@ -93,26 +106,12 @@ fn is_draft(name: &OsStr, of: &OsStr) -> bool {
 }
 
 /// A time that no earlier version had, so that every process can tell that there is a new one, however fast commits come.
-fn later_than(old: Option<&Metadata>) -> SystemTime {
+fn later_than(old: Option<&Access>) -> SystemTime {
     let now = SystemTime::now();
-    match old.and_then(|old| old.modified().ok()) {
+    match old.and_then(|old| old.metadata.modified().ok()) {
         Some(before) if before >= now => before + Duration::from_micros(1),
         _ => now,
     }
-}
-
-/// The new file belongs to whom the old one belonged, and permits what it permitted.
-fn take_after(new: &File, old: &Metadata) -> io::Result<()> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::{MetadataExt as _, fchown};
-        let mine = new.metadata()?;
-        if (mine.uid(), mine.gid()) != (old.uid(), old.gid()) {
-            // Only an administrator may give a file away; one's own is better than none.
-            let _ = fchown(new, Some(old.uid()), Some(old.gid()));
-        }
-    }
-    new.set_permissions(old.permissions())
 }
 
 #[cfg(test)]
@@ -167,5 +166,22 @@ mod tests {
         fs::write(&theirs, "theirs").expect("written");
         fs::rename(&theirs, &draft.path).expect("renamed");
         assert!(!draft.is_there().expect("readable"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn it_permits_what_the_old_one_did_before_the_first_byte() {
+        use std::fs::Permissions;
+        use std::os::unix::fs::PermissionsExt as _;
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("flags.json");
+        for mode in [0o600, 0o640, 0o664] {
+            fs::write(&target, "secret").expect("written");
+            fs::set_permissions(&target, Permissions::from_mode(mode)).expect("set");
+            let old = Access::of(&File::open(&target).expect("opened")).expect("a file");
+            let draft = Draft::create(&target, Some(&old)).expect("created");
+            let metadata = draft.metadata().expect("a file");
+            assert_eq!((metadata.permissions().mode() & 0o7777, metadata.len()), (mode, 0));
+        }
     }
 }

@@ -5,6 +5,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+#[cfg(unix)]
+use super::access::Access;
 use super::stamp::is_same_file;
 use crate::fault::{Cause, Doing, Fault};
 
@@ -30,6 +32,7 @@ impl Lock {
             match file.try_lock() {
                 // Somebody who removed the lock file makes others lock another one.
                 Ok(()) if is_at(&file, &path).map_err(fault)? => {
+                    share(&file, target);
                     return Ok(Self { file, path });
                 }
                 Ok(()) | Err(TryLockError::WouldBlock) => {}
@@ -64,6 +67,25 @@ fn open(path: &Path) -> io::Result<File> {
         opened => opened,
     }
 }
+
+/// Whoever may write the file may lock it too: the lock file takes after it, as far as this process may see to that.
+#[cfg(unix)]
+fn share(lock: &File, target: &Path) {
+    use std::os::unix::fs::MetadataExt as _;
+    let of = |metadata: &fs::Metadata| (metadata.mode() & 0o777, metadata.gid());
+    let (Ok(now), Ok(wanted)) = (lock.metadata(), fs::metadata(target)) else { return };
+    if of(&now) != of(&wanted)
+        && wanted.is_file()
+        && let Ok(access) = File::open(target).and_then(|file| Access::of(&file))
+    {
+        // It is another user's, then, who has to see to it.
+        let _ = access.pass_to(lock);
+    }
+}
+
+/// A new file inherits what its directory permits.
+#[cfg(not(unix))]
+fn share(_lock: &File, _target: &Path) {}
 
 fn is_at(file: &File, path: &Path) -> io::Result<bool> {
     match fs::metadata(path) {

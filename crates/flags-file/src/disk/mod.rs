@@ -1,5 +1,6 @@
 //! The file on its disk: telling that it changed, reading it whole, replacing it at one stroke.
 
+mod access;
 mod draft;
 mod links;
 mod lock;

@@ -4,6 +4,7 @@ use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
 use std::path::Path;
 
+use super::access::Access;
 use super::draft::Draft;
 use super::{Lock, Seen, Stamp};
 use crate::fault::{Cause, Doing, Fault};
@@ -38,17 +39,11 @@ fn replace_with(
 ) -> Result<Replaced, Fault> {
     let fault = |error| Fault::io(target, Doing::Write, error);
     let old = match fs::metadata(target) {
-        Ok(metadata) if metadata.is_file() => Some(metadata),
+        Ok(metadata) if metadata.is_file() => Some(old(target, &metadata)?),
         Ok(_) => return Ok(Replaced::Overtaken),
         Err(error) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(fault(error)),
     };
-    if old.is_some() {
-        check_writable(target, old.as_ref()).map_err(|error| match error {
-            None => Fault::new(target, Cause::ReadOnly),
-            Some(error) => fault(error),
-        })?;
-    }
     // Now, while a refusal still means that nothing was done.
     let directory = directory(target).map_err(fault)?;
     let mut draft = Draft::write(target, bytes, old.as_ref()).map_err(fault)?;
@@ -66,13 +61,14 @@ fn replace_with(
     Ok(Replaced::Done(Seen::written(Stamp::of(&metadata), bytes)))
 }
 
-/// A file that may not be written is not replaced either, although its directory would permit it. `Err(None)`: it is
-/// marked as read-only, which the system does not hold against an administrator.
-fn check_writable(target: &Path, old: Option<&Metadata>) -> Result<(), Option<io::Error>> {
-    if old.is_some_and(|old| old.permissions().readonly()) {
-        return Err(None);
+/// The access to the file that is to be replaced. One that may not be written is not replaced either, although its directory would
+/// permit it; nor is one that is marked as read-only, which the system does not hold against an administrator.
+fn old(target: &Path, metadata: &Metadata) -> Result<Access, Fault> {
+    if metadata.permissions().readonly() {
+        return Err(Fault::new(target, Cause::ReadOnly));
     }
-    OpenOptions::new().write(true).open(target).map(drop).map_err(Some)
+    let opened = OpenOptions::new().read(true).write(true).open(target);
+    opened.and_then(|file| Access::of(&file)).map_err(|error| Fault::io(target, Doing::Write, error))
 }
 
 /// The directory, where it has to reach the disk for a rename in it to be there.

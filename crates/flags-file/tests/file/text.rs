@@ -128,7 +128,10 @@ async fn permissions_and_links_stay() {
     storage.commit(create("c")).await.expect("committed");
     assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
     assert!(fixture.text().contains("\"c\""));
-    assert_eq!(fs::metadata(&fixture.path).expect("the file").permissions().mode() & 0o777, 0o640);
+    for file in ["flags.json", "flags.json.lock"] {
+        let metadata = fs::metadata(fixture.directory.path().join(file)).expect("the file");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o640, "{file}");
+    }
     assert_eq!(
         fs::read_dir(elsewhere.path()).expect("a directory").count(),
         1,
