@@ -1,14 +1,14 @@
 //! [`Draft`]: the next version of the file, beside it until it takes its place.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::access::Access;
 use super::links::parent;
-use super::stamp::is_same_file;
+use super::stamp::{Seen, Stamp, is_same_file};
 
 /// The new file beside the old one. Removed again unless it takes its place.
 #[derive(Debug)]
@@ -16,6 +16,8 @@ pub(super) struct Draft {
     path: PathBuf,
     file: File,
     is_placed: bool,
+    /// When it was last changed, by its own word.
+    modified: SystemTime,
 }
 
 impl Draft {
@@ -23,7 +25,7 @@ impl Draft {
     pub(super) fn write(target: &Path, bytes: &[u8], old: Option<&Access>) -> io::Result<Self> {
         let draft = Self::create(target, old)?;
         (&draft.file).write_all(bytes)?;
-        draft.file.set_modified(later_than(old))?;
+        draft.file.set_modified(draft.modified)?;
         draft.file.sync_all()?;
         Ok(draft)
     }
@@ -38,7 +40,8 @@ impl Draft {
             use std::os::unix::fs::OpenOptionsExt as _;
             options.mode(0o600);
         }
-        let draft = Self { file: options.open(&path)?, path, is_placed: false };
+        let modified = later_than(old);
+        let draft = Self { file: options.open(&path)?, path, is_placed: false, modified };
         if let Some(old) = old {
             old.pass_to(&draft.file)?;
         }
@@ -61,8 +64,19 @@ impl Draft {
         Ok(())
     }
 
-    pub(super) fn metadata(&self) -> io::Result<Metadata> {
-        self.file.metadata()
+    pub(super) fn stamp(&self) -> io::Result<Stamp> {
+        Ok(Stamp::of(&self.file.metadata()?))
+    }
+
+    /// What it is, once it is in its place and on the disk. It was `written` before it was put there, and `placed` right after.
+    pub(super) fn seen(&self, bytes: &[u8], written: Stamp, placed: Option<Stamp>) -> Seen {
+        match (placed, self.stamp()) {
+            // Bringing it to the disk takes milliseconds, in which an editor that waits for it may have written it in its place.
+            (Some(placed), Ok(now)) if placed.is_renamed(&written) && now == placed => {
+                Seen::written(now, bytes, self.modified)
+            }
+            (_, now) => Seen::overwritten(now.unwrap_or(written)),
+        }
     }
 }
 
@@ -180,7 +194,7 @@ mod tests {
             fs::set_permissions(&target, Permissions::from_mode(mode)).expect("set");
             let old = Access::of(&File::open(&target).expect("opened")).expect("a file");
             let draft = Draft::create(&target, Some(&old)).expect("created");
-            let metadata = draft.metadata().expect("a file");
+            let metadata = draft.file.metadata().expect("a file");
             assert_eq!((metadata.permissions().mode() & 0o7777, metadata.len()), (mode, 0));
         }
     }

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::access::Access;
 use super::draft::Draft;
-use super::{Lock, Seen, Stamp};
+use super::{Lock, Seen};
 use crate::fault::{Cause, Doing, Fault};
 
 /// How a replacement ended.
@@ -54,11 +54,26 @@ fn replace_with(
     if !draft.is_there().map_err(fault)? || !super::is_unchanged(target, before).map_err(fault)? {
         return Ok(Replaced::Overtaken);
     }
+    let written = draft.stamp().map_err(fault)?;
     draft.rename(target).map_err(fault)?;
-    let uncertain = |error| Fault::io(target, Doing::SyncDirectory, error);
-    sync(directory.as_ref()).map_err(uncertain)?;
-    let metadata = draft.metadata().map_err(uncertain)?;
-    Ok(Replaced::Done(Seen::written(Stamp::of(&metadata), bytes)))
+    let placed = draft.stamp().ok();
+    match sync(directory.as_ref()) {
+        // Not every file system takes that of a directory, and there is nothing else to be done.
+        Err(error) if !is_refused(&error) => Err(Fault::io(target, Doing::SyncDirectory, error)),
+        _ => Ok(Replaced::Done(draft.seen(bytes, written, placed))),
+    }
+}
+
+/// Whether a directory cannot be brought to the disk by itself here.
+#[cfg(unix)]
+fn is_refused(error: &io::Error) -> bool {
+    use rustix::io::Errno;
+    [Errno::INVAL, Errno::BADF].iter().any(|errno| error.raw_os_error() == Some(errno.raw_os_error()))
+}
+
+#[cfg(not(unix))]
+fn is_refused(_error: &io::Error) -> bool {
+    false
 }
 
 /// The access to the file that is to be replaced. One that may not be written is not replaced either, although its directory would
@@ -122,6 +137,39 @@ mod tests {
         assert_eq!(fault.error().kind(), flags_core::ErrorKind::Indeterminate);
         assert_eq!(fs::read_to_string(&target).expect("read"), "new");
         assert_eq!(names(directory.path()), ["flags.json"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_system_that_does_not_bring_directories_to_the_disk_is_no_fault() {
+        use rustix::io::Errno;
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("flags.json");
+        for (errno, is_fault) in [(Errno::INVAL, false), (Errno::BADF, false), (Errno::IO, true)] {
+            let before = seen(&target);
+            let replaced = replace_with(&lock(&target), &target, b"new", before.as_ref(), |_| {
+                Err(io::Error::from_raw_os_error(errno.raw_os_error()))
+            });
+            assert_eq!(replaced.is_err(), is_fault, "{errno}: {replaced:?}");
+        }
+    }
+
+    /// An editor that saves as soon as it sees the commit: the directory is not on the disk yet.
+    #[test]
+    fn an_edit_right_after_the_rename_is_not_taken_for_what_was_written() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let target = directory.path().join("flags.json");
+        for theirs in ["an editor's", "ours"] {
+            fs::write(&target, "old").expect("written");
+            let before = seen(&target);
+            let replaced = replace_with(&lock(&target), &target, b"ours", before.as_ref(), |_| {
+                fs::write(&target, theirs)
+            });
+            let Ok(Replaced::Done(seen)) = replaced else { panic!("{replaced:?}") };
+            let Ok(Found::File(now)) = disk::stamp(&target) else { panic!("it is there") };
+            assert!(!seen.is_certainly(&now), "{theirs}");
+            assert!(!seen.is(&now, theirs.as_bytes()), "{theirs}: it has to be read");
+        }
     }
 
     #[test]

@@ -75,6 +75,22 @@ impl Stamp {
         is_old(self.modified) && is_old(self.inode_changed())
     }
 
+    /// Whether it is the same file with the same bytes, as far as a stamp can tell, under another name maybe: being renamed changes
+    /// the inode.
+    pub(super) fn is_renamed(&self, before: &Self) -> bool {
+        self.is_same_file(before) && (self.length, self.modified) == (before.length, before.modified)
+    }
+
+    #[cfg(unix)]
+    fn is_same_file(&self, other: &Self) -> bool {
+        (self.identity.0, self.identity.1) == (other.identity.0, other.identity.1)
+    }
+
+    #[cfg(not(unix))]
+    fn is_same_file(&self, other: &Self) -> bool {
+        self.identity == other.identity
+    }
+
     /// The length of the file, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
@@ -82,15 +98,8 @@ impl Stamp {
 }
 
 /// Whether both are the same file, whatever changed in it.
-#[cfg(unix)]
 pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    (one.dev(), one.ino()) == (other.dev(), other.ino())
-}
-
-#[cfg(not(unix))]
-pub(super) fn is_same_file(one: &Metadata, other: &Metadata) -> bool {
-    one.created().ok() == other.created().ok()
+    Stamp::of(one).is_same_file(&Stamp::of(other))
 }
 
 /// A moment, by a clock that can be set and one that cannot.
@@ -121,6 +130,8 @@ enum Proof {
     /// A hash of all its bytes, since a change within the tick of its last one may have left the same
     /// stamp; and since when that stamp is known.
     Bytes { hash: u64, since: Instant },
+    /// Nothing can: what it holds is not known.
+    None,
 }
 
 impl Seen {
@@ -135,20 +146,26 @@ impl Seen {
         Self { stamp, proof: if settled { Proof::Stamp } else { Proof::Bytes { hash: hash(bytes), since } } }
     }
 
-    /// One that this store wrote, with a time that no other version has, if the file system can tell it.
-    pub(crate) fn written(stamp: Stamp, bytes: &[u8]) -> Self {
-        let proof = if stamp.is_coarse() {
-            Proof::Bytes { hash: hash(bytes), since: Instant::now() }
-        } else {
+    /// One that this store wrote, with that time, which no other version has.
+    pub(crate) fn written(stamp: Stamp, bytes: &[u8], modified: SystemTime) -> Self {
+        // A file system that counts in longer steps has told it otherwise.
+        let proof = if stamp.modified == Some(modified) {
             Proof::Stamp
+        } else {
+            Proof::Bytes { hash: hash(bytes), since: Instant::now() }
         };
         Self { stamp, proof }
+    }
+
+    /// One that was written over at once, by somebody whose bytes are still to be read.
+    pub(crate) fn overwritten(stamp: Stamp) -> Self {
+        Self { stamp, proof: Proof::None }
     }
 
     fn unproven_since(&self) -> Option<Instant> {
         match self.proof {
             Proof::Bytes { since, .. } => Some(since),
-            Proof::Stamp => None,
+            Proof::Stamp | Proof::None => None,
         }
     }
 
@@ -163,6 +180,7 @@ impl Seen {
             && match self.proof {
                 Proof::Stamp => true,
                 Proof::Bytes { hash: before, .. } => before == hash(bytes),
+                Proof::None => false,
             }
     }
 }
