@@ -5,6 +5,7 @@ mod commit;
 mod follow;
 mod health;
 mod shared;
+mod turns;
 mod view;
 
 use std::fmt;
