@@ -25,9 +25,18 @@
 //!
 //! # What a read does
 //!
-//! It asks the file system, without waiting, whether the file is still the one that was read (its inode, times and size), and reads it
-//! again if not: so it sees every commit of every process. The file belongs on a local disk; on one of a network,
-//! neither this question nor the lock is as quick or as certain.
+//! It asks the file system whether the file is still the one that was read (its inode, times and size),
+//! and reads it again if not: so it sees every commit of every process.
+//!
+//! The question is asked where the read is called, since it takes a microsecond on a local disk; nothing
+//! bounds it. Everything that may take longer happens on threads of the runtime within the deadline: one
+//! for all reads that wait, one for watches, one for commits, so that a disk that does not answer takes up
+//! no more. A runtime that is dropped waits for them: end it by
+//! [`shutdown_background`](tokio::runtime::Runtime::shutdown_background) where that must not be.
+//!
+//! **File systems of a network are not supported.** One that does not answer the question holds up the
+//! thread that asks, whatever the deadline; its locks may not exclude other machines; and what it says of
+//! the file may be some seconds old.
 //!
 //! # Edits from outside
 //!

@@ -31,18 +31,20 @@ pub(super) async fn within<F: Future>(deadline: Duration, future: F) -> Option<F
     }
 }
 
-/// The outcome of work that changes nothing.
+/// The answer of a thread that changes nothing.
 ///
 /// # Errors
 ///
-/// `Unavailable` when it does not come in time.
-pub(super) async fn blocking<T: Send + 'static>(
+/// `Unavailable` when it does not come in time, or at all.
+pub(super) async fn answer<T, E>(
     deadline: Duration,
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T> {
-    // It runs to its end, whoever waits for it.
-    match within(deadline, runtime()?.spawn_blocking(work)).await {
-        Some(Ok(outcome)) => Ok(outcome),
+    answered: impl Future<Output = Result<T, E>>,
+) -> Result<T>
+where
+    E: std::error::Error + Send + Sync + 'static,
+{
+    match within(deadline, answered).await {
+        Some(Ok(answer)) => Ok(answer),
         Some(Err(error)) => Err(Error::new(ErrorKind::Unavailable, NO_ANSWER).with_source(error)),
         None => {
             let reason = format!("the file system did not answer within {deadline:?}; try again");

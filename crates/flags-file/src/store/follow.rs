@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex, Weak};
 use std::time::Duration;
 
 use flags_core::storage::{BoxStream, Change};
-use flags_core::watch::DEFAULT_BOUND;
+use flags_core::watch::{ChangeStream, DEFAULT_BOUND};
 use flags_core::{Error, ErrorKind, Result};
 use futures_util::StreamExt;
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
-use super::blocking::blocking;
+use super::blocking::answer;
 use super::shared::{Shared, lock};
 use crate::disk::directories;
 
@@ -209,22 +209,28 @@ impl Eyes {
 pub(super) async fn watch(shared: &Arc<Shared>) -> Result<BoxStream<'static, Change>> {
     shared.check_open()?;
     let following = Arc::clone(shared);
-    let stream = blocking(shared.options.deadline, move || {
-        let mut follower = lock(&following.follower);
-        if follower.is_none() {
-            let started = Follower::start(&following).map_err(|error| {
-                let reason = "no thread could be started to follow the file; try again";
-                Error::new(ErrorKind::Unavailable, reason).with_source(error)
-            })?;
-            *follower = Some(Arc::new(started));
-        }
-        drop(follower);
-        let mut publishing = following.publishing();
-        following.sync(&mut publishing).map_err(|fault| fault.error())?;
-        Ok::<_, Error>(following.hub.subscribe(DEFAULT_BOUND))
-    });
-    let stream = stream.await??;
+    let subscribed = shared.watchers.ask((), move |watchers| {
+        // Each asks the file by itself, since errors cannot be cloned.
+        watchers.into_iter().for_each(|watcher| watcher.answer(subscribe(&following)));
+    })?;
+    let stream = answer(shared.options.deadline, subscribed).await??;
     // Had it been closed meanwhile, nobody would end this watch.
     shared.check_open()?;
     Ok(stream.boxed())
+}
+
+/// A watch that begins now. Waits for the disk; one thread does so at a time.
+fn subscribe(shared: &Arc<Shared>) -> Result<ChangeStream> {
+    let follows = lock(&shared.follower).is_some();
+    if !follows {
+        // Without the lock: whoever closes the store or asks for its health does not wait for the disk.
+        let started = Follower::start(shared).map_err(|error| {
+            let reason = "no thread could be started to follow the file; try again";
+            Error::new(ErrorKind::Unavailable, reason).with_source(error)
+        })?;
+        *lock(&shared.follower) = Some(Arc::new(started));
+    }
+    let mut publishing = shared.publishing();
+    shared.sync(&mut publishing).map_err(|fault| fault.error())?;
+    Ok(shared.hub.subscribe(DEFAULT_BOUND))
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use arc_swap::ArcSwap;
 use flags_core::storage::{Capability, Descriptor};
-use flags_core::watch::{ChangeHub, Wake};
+use flags_core::watch::{ChangeHub, ChangeStream, Wake};
 use flags_core::{Key, Result};
 
-use super::blocking::blocking;
+use super::blocking::answer;
 use super::commit::Queue;
 use super::follow::Follower;
+use super::turns::Turns;
 use super::view::View;
 use crate::contents::Contents;
 use crate::disk::{self, Found};
@@ -24,6 +25,9 @@ pub(super) struct Shared {
     pub(super) hub: ChangeHub,
     pub(super) queue: Queue,
     pub(super) follower: Mutex<Option<Arc<Follower>>>,
+    pub(super) watchers: Turns<(), Result<ChangeStream>>,
+    /// Readers that wait for a look at the file.
+    looks: Turns<(), Result<Arc<View>, Fault>>,
     view: ArcSwap<View>,
     /// Held by whoever makes the next view.
     publishing: Mutex<()>,
@@ -56,6 +60,8 @@ impl Shared {
             hub: ChangeHub::new(),
             queue: Queue::default(),
             follower: Mutex::default(),
+            watchers: Turns::default(),
+            looks: Turns::default(),
             view: ArcSwap::default(),
             publishing: Mutex::default(),
             closed: AtomicBool::new(false),
@@ -87,7 +93,10 @@ impl Shared {
         Fault::new(&self.options.path, cause)
     }
 
-    /// What the file holds now. Waits for the disk only where the file changed.
+    /// What the file holds now. Waits for a thread only where it may have changed.
+    ///
+    /// Whether it has is asked here and now: it takes a microsecond on a local disk, and a thread that asks
+    /// in time would take ten.
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<View>> {
         self.check_open()?;
         let view = self.view.load_full();
@@ -96,9 +105,13 @@ impl Shared {
             Ok(_) => {}
             Err(error) => return Err(Fault::io(&self.options.path, Doing::Read, error).error()),
         }
+        // Its own look begins after this, so it sees what was committed before. However many wait, one thread looks.
         let shared = Arc::clone(self);
-        let synced = blocking(self.options.deadline, move || shared.sync(&mut shared.publishing())).await?;
-        synced.map_err(|fault| fault.error())
+        let looked = self.looks.ask((), move |readers| {
+            let synced = shared.sync(&mut shared.publishing());
+            readers.into_iter().for_each(|reader| reader.answer(synced.clone()));
+        })?;
+        answer(self.options.deadline, looked).await?.map_err(|fault| fault.error())
     }
 
     /// Waits for the right to make the next view.
@@ -173,5 +186,54 @@ impl Publishing<'_> {
     /// Readers to wake once the lock is free.
     pub(super) fn wake_later(&mut self, wake: Wake) {
         self.wakes.push(wake);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+    use std::time::Duration;
+
+    use flags_core::{ErrorKind, Storage as _};
+    use futures_util::future::join_all;
+
+    use crate::FileStorage;
+
+    const BOUND: Duration = Duration::from_secs(60);
+
+    /// As when the file system does not answer: a look takes longer than the deadline of everybody. Readers take a
+    /// thread, watches another one.
+    #[test]
+    fn however_many_wait_for_a_look_one_thread_does() {
+        let mut builder = tokio::runtime::Builder::new_current_thread();
+        let runtime = builder.enable_all().max_blocking_threads(3).build().expect("a runtime");
+        runtime.block_on(async {
+            let directory = tempfile::tempdir().expect("a directory");
+            let path = directory.path().join("flags.json");
+            let builder = FileStorage::builder(&path).deadline(Duration::from_millis(200));
+            let storage = builder.open().await.expect("opened");
+            std::fs::write(&path, r#"{"version": 1}"#).expect("written");
+            let (tell, told) = channel();
+            let (go_on, may_go_on) = channel::<()>();
+            let shared = std::sync::Arc::clone(&storage.shared);
+            let stuck = std::thread::spawn(move || {
+                let publishing = shared.publishing();
+                tell.send(()).expect("somebody listens");
+                may_go_on.recv().expect("it may go on");
+                drop(publishing);
+            });
+            told.recv_timeout(BOUND).expect("it is stuck");
+
+            for answer in join_all((0..200).map(|_| storage.get(&[]))).await {
+                assert_eq!(answer.expect_err("no look").kind(), ErrorKind::Unavailable);
+            }
+            assert_eq!(storage.watch().await.map(drop).expect_err("no look").kind(), ErrorKind::Unavailable);
+            let others = tokio::time::timeout(BOUND, tokio::task::spawn_blocking(|| 1)).await;
+            go_on.send(()).expect("it goes on");
+            stuck.join().expect("no panic");
+            assert_eq!(others.expect("the application has threads left").expect("no panic"), 1);
+            // All is well once it answers.
+            while storage.get(&[]).await.is_err() {}
+        });
     }
 }
