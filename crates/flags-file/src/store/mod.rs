@@ -2,6 +2,7 @@
 
 mod blocking;
 mod commit;
+mod eyes;
 mod follow;
 mod health;
 mod shared;

@@ -34,8 +34,12 @@ async fn a_broken_edit_keeps_the_last_good_state_until_it_is_mended() {
         }
         assert_eq!(fixture.text(), text, "the edit stays as it is");
     }
+    // Whoever serves the last good state is told that it may be old.
+    assert_eq!(next(&mut watch).await, Change::Lost);
+    let error = storage.watch().await.map(drop).expect_err("it would follow nothing");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     fs::write(&fixture.path, two_flags("mended")).expect("written");
-    assert_eq!(next(&mut watch).await, Change::Changed(key("b")));
+    assert_eq!(next(&mut watch).await, Change::Resync);
     assert_eq!(description(&storage).await, "mended");
     assert_eq!(health(&storage).await.warnings, Vec::<String>::new());
     storage.commit(create("c")).await.expect("all is well");
@@ -58,13 +62,16 @@ async fn a_broken_file_is_not_opened() {
 async fn a_file_that_is_gone_is_not_an_empty_store() {
     let fixture = Fixture::written();
     let storage = fixture.open().await;
+    let mut watch = watch(&storage).await;
     fs::remove_file(&fixture.path).expect("removed");
     assert_eq!(description(&storage).await, "");
+    assert_eq!(next(&mut watch).await, Change::Lost);
     assert!(health(&storage).await.warnings.join("\n").contains("is gone"));
     let error = storage.commit(create("c")).await.expect_err("it would bring back what was removed");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(!fixture.path.exists());
     fs::write(&fixture.path, two_flags("back")).expect("written");
+    assert_eq!(next(&mut watch).await, Change::Resync);
     assert_eq!(description(&storage).await, "back");
     storage.commit(create("c")).await.expect("all is well");
 }
