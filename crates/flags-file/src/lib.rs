@@ -49,7 +49,7 @@
 //! |---|---|
 //! | the file is no document (bad JSON, half written, a record without a name, a key twice) | reads go on with the last good state; commits are `Unavailable` with the line and the column, so that the edit is not destroyed; [`health`](flags_core::Storage::health) warns, and where it lasts watches are told `Lost`; once it is mended, `Resync` |
 //! | a record is no such record (a wrong type, an unknown enumeration value) | it alone is `Corrupt`; it can be replaced or deleted, and is otherwise kept as it is |
-//! | two flags have one id, or two segments one name | one of them is found by it; `health` warns |
+//! | two flags have one id, or two segments one name | the first of them, by key, is found by it, and the next one once that is deleted; `health` warns |
 //! | the file is gone | as when it is broken: editors and git remove a file before they write the new one |
 //! | a directory, a pipe or a device is in its place | as when it is broken, and it is never read: it may not answer, or not end |
 //! | its directory is gone, or permission is missing | reads and commits are `Unavailable` or `Denied`, and watches are told `Lost` |

@@ -4,7 +4,7 @@ use std::error::Error as _;
 use std::fs;
 
 use flags_core::storage::{Batch, Change, Expect};
-use flags_core::{ErrorKind, Storage};
+use flags_core::{EntityId, EntityType, ErrorKind, Override, Storage};
 use flags_file::FileStorage;
 
 use crate::common::*;
@@ -105,4 +105,27 @@ async fn one_corrupt_record_is_named_and_kept_to_the_byte() {
     let gone = Batch::new().delete(key("z"), Expect::Revision(revision));
     storage.commit(gone).await.expect("a corrupt record can be deleted by its revision");
     assert!(!fixture.text().contains("later version"));
+}
+
+#[tokio::test]
+async fn of_two_flags_with_one_id_every_opening_finds_the_same() {
+    let fixture = Fixture::new();
+    fs::write(&fixture.path, two_flags("").replace("00000000000b", "00000000000a")).expect("written");
+    let (ours, theirs) = (fixture.open().await, fixture.open().await);
+    let id = store(&ours).get_flag(&name("b")).await.expect("read").expect("the flag").id;
+    let over = |entity: &str| {
+        let entity = (EntityType::new("user").expect("a type"), EntityId::new(entity).expect("an id"));
+        Override::new(id, entity.0, entity.1, true)
+    };
+    for holder in ["a", "b"] {
+        for (n, storage) in [&ours, &theirs].into_iter().enumerate() {
+            let found = store(storage).get_flag_by_id(id).await.expect("read").expect("a flag");
+            assert_eq!(found.key.to_string(), holder);
+            store(storage).create_override(over(&n.to_string())).await.expect("its flag is there");
+        }
+        store(&ours).delete_flag(&name(holder), None).await.expect("deleted");
+    }
+    for storage in [&ours, &theirs, &fixture.open().await] {
+        assert!(store(storage).get_flag_by_id(id).await.expect("read").is_none());
+    }
 }
