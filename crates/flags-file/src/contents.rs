@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flags_core::storage::{Action, Batch, Effect, Limits, Prepared, Revision};
-use flags_core::{Key, Kind, Record, Result, Timestamp};
+use flags_core::{Key, Record, Result, Timestamp};
 use flags_memory::{Entry, State};
 use rpds::RedBlackTreeMapSync;
 use sha1::{Digest, Sha1};
 
 use crate::document::{Broken, Element, Position, key_of, read, record_text, render};
-
-/// How many of the records that need a look are named to an operator.
-const MOST_NOTES: usize = 10;
+use crate::notes::{Notes, reason, twin};
 
 /// What the file holds at one moment. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +21,7 @@ pub(crate) struct Contents {
     extra: Arc<BTreeMap<String, Arc<str>>>,
     /// The length of all texts together, in bytes.
     size: usize,
-    /// What an operator should look at, as it was when the file was last read.
+    /// What an operator should look at.
     pub(crate) notes: Arc<[String]>,
 }
 
@@ -119,6 +117,15 @@ impl Contents {
         Ok(read)
     }
 
+    /// The same after it was written as `text`: what an operator should look at is told as it is there.
+    pub(crate) fn written(self, text: &str) -> Self {
+        if self.notes.is_empty() {
+            return self;
+        }
+        // Rare enough to read it like somebody else's.
+        Self::parse(text.as_bytes(), &self).unwrap_or(self)
+    }
+
     /// The state of `next`, of which `changed` are the records that this one does not have.
     fn followed_by(&self, next: &Self, changed: &HashMap<Key, Entry>) -> State {
         if !self.state.has_twins() {
@@ -201,45 +208,4 @@ fn is_put(ops: &[Prepared], key: &Key, stored: Option<&Record>) -> bool {
     ops.iter().any(|op| {
         op.key == *key && matches!(&op.action, Action::Put { record, .. } if Some(record) == stored)
     })
-}
-
-fn twin(key: &Key, place: Option<Position>, holder: &Key) -> String {
-    let what = if key.kind() == Kind::Flag { "id" } else { "name" };
-    let place = place.map_or_else(String::new, |place| format!(", at {place},"));
-    format!("{key}{place} has the {what} of {holder}; give it one of its own")
-}
-
-/// The reason of an error, with its cause.
-fn reason(error: &flags_core::Error) -> String {
-    let field = error.field().map_or_else(String::new, |field| format!("{field}: "));
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{field}{cause}"),
-        None => format!("{field}{}", error.reason()),
-    }
-}
-
-/// Notes for an operator, of which only the first are kept.
-#[derive(Debug, Default)]
-struct Notes {
-    kept: Vec<String>,
-    left_out: usize,
-}
-
-impl Notes {
-    fn add(&mut self, note: impl FnOnce() -> String) {
-        if self.kept.len() < MOST_NOTES {
-            self.kept.push(note());
-        } else {
-            self.left_out += 1;
-        }
-    }
-}
-
-impl From<Notes> for Arc<[String]> {
-    fn from(mut notes: Notes) -> Self {
-        if notes.left_out > 0 {
-            notes.kept.push(format!("{} more records need a look", notes.left_out));
-        }
-        notes.kept.into()
-    }
 }

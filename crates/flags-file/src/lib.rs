@@ -76,6 +76,7 @@ mod contents;
 mod disk;
 mod document;
 mod fault;
+mod notes;
 mod options;
 mod store;
 mod url;

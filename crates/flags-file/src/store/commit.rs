@@ -163,6 +163,7 @@ fn write(
         match replace(lock, &target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
             Ok(Replaced::Done(seen)) => {
                 let changed: Vec<Key> = changed.into_iter().collect();
+                let contents = contents.written(&text);
                 shared.publish(View { contents, seen: Some(seen), fault: None }, &changed, publishing);
                 return Ok(Some(judged));
             }

@@ -101,10 +101,19 @@ async fn one_corrupt_record_is_named_and_kept_to_the_byte() {
 
     storage.commit(create("c")).await.expect("committed");
     assert!(fixture.text().contains(corrupt), "{}", fixture.text());
+    // What an operator is told is where it is now.
+    let told = health(&storage).await.warnings;
+    assert_eq!(told.len(), 2);
+    assert_ne!(told, warnings);
+    assert_eq!(told, health(&fixture.open().await).await.warnings);
+
     let revision = error.revision().expect("a revision").clone();
     let gone = Batch::new().delete(key("z"), Expect::Revision(revision));
     storage.commit(gone).await.expect("a corrupt record can be deleted by its revision");
     assert!(!fixture.text().contains("later version"));
+    assert_eq!(health(&storage).await.warnings.len(), 1, "what was mended is not told any more");
+    storage.commit(Batch::new().delete(key("twin"), Expect::Present)).await.expect("deleted");
+    assert_eq!(health(&storage).await.warnings, Vec::<String>::new());
 }
 
 #[tokio::test]
