@@ -92,6 +92,22 @@ async fn what_has_expired_goes_with_the_next_commit() {
     assert!(!fixture.text().contains("\"ann\""), "{}", fixture.text());
 }
 
+/// As somebody pastes it who looked at the flag with `flags flag get --json`.
+#[tokio::test]
+async fn a_revision_that_was_pasted_is_no_part_of_the_flag() {
+    let fixture = Fixture::new();
+    fs::write(&fixture.path, two_flags("").replace("\"key\": \"b\"", "\"key\": \"b\", \"revision\": \"17\""))
+        .expect("written");
+    let storage = fixture.open().await;
+    let flags = store(&storage);
+    let read = flags.get_flag(&name("b")).await.expect("read").expect("the flag");
+    assert!(read.value().extra.is_empty(), "{read:?}");
+    let mut edit = read.value().as_ref().clone();
+    edit.description = Some("edited".into());
+    flags.update_flag(edit, Some(read.revision())).await.expect("updated");
+    assert!(!fixture.text().contains("revision"), "{}", fixture.text());
+}
+
 /// As in `jq … flags.json > flags.json.tmp && mv flags.json.tmp flags.json`.
 #[tokio::test]
 async fn somebody_elses_draft_is_left_alone() {
