@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
 use flags_core::storage::{Capability, Descriptor};
@@ -17,6 +18,10 @@ use crate::contents::Contents;
 use crate::disk::{self, Found};
 use crate::fault::{Cause, Doing, Fault};
 use crate::options::Options;
+
+/// How long an empty file is waited for when it is opened, and how often it is looked at meanwhile.
+const PATIENCE: Duration = Duration::from_millis(200);
+const PAUSE: Duration = Duration::from_millis(5);
 
 /// What the handles of one opening share.
 pub(super) struct Shared {
@@ -66,10 +71,17 @@ impl Shared {
             publishing: Mutex::default(),
             closed: AtomicBool::new(false),
         };
-        let view = shared.sync(&mut shared.publishing())?;
-        match &view.fault {
-            Some(fault) => Err(fault.clone()),
-            None => Ok(shared),
+        let begun = Instant::now();
+        let patience = PATIENCE.min(shared.options.deadline / 2);
+        loop {
+            let view = shared.sync(&mut shared.publishing())?;
+            match &view.fault {
+                None => return Ok(shared),
+                Some(_) if view.is_of_an_empty_file() && begun.elapsed() < patience => {
+                    std::thread::sleep(PAUSE);
+                }
+                Some(fault) => return Err(fault.clone()),
+            }
         }
     }
 

@@ -25,6 +25,11 @@ impl View {
         }
     }
 
+    /// Whether the file has no bytes, as while somebody is about to write it.
+    pub(super) fn is_of_an_empty_file(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.stamp.length() == 0)
+    }
+
     /// The same contents under a later stamp of the same bytes.
     pub(super) fn seen_again(&self, seen: Seen) -> Self {
         Self { contents: self.contents.clone(), seen: Some(seen), fault: self.fault.clone() }

@@ -6,6 +6,7 @@ use std::fs;
 use flags_core::storage::{Batch, Change, Expect};
 use flags_core::{EntityId, EntityType, ErrorKind, Override, Storage};
 use flags_file::FileStorage;
+use futures_util::FutureExt as _;
 
 use crate::common::*;
 
@@ -56,6 +57,24 @@ async fn a_broken_file_is_not_opened() {
         assert!(error.to_string().contains(place), "{error}");
         assert_eq!(fixture.text(), text);
     }
+}
+
+/// As a program leaves it for a moment that empties a file before it writes it.
+#[tokio::test]
+async fn an_empty_file_is_waited_for_when_it_is_opened() {
+    let fixture = Fixture::new();
+    // Again, where the machine is so busy that the moment was too short.
+    until("it is opened", async || {
+        fs::write(&fixture.path, "").expect("emptied");
+        let mut opening = Box::pin(FileStorage::open(&fixture.path));
+        assert!((&mut opening).now_or_never().is_none(), "it has begun");
+        fs::write(&fixture.path, two_flags("written")).expect("written");
+        match opening.await {
+            Ok(storage) => description(&storage).await == "written",
+            Err(_) => false,
+        }
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -112,6 +112,15 @@ async fn no_time_at_all_is_refused() {
     }
 }
 
+#[tokio::test]
+async fn all_the_time_in_the_world_is_fine() {
+    let fixture = Fixture::written();
+    let forever = FileStorage::builder(&fixture.path).deadline(Duration::MAX).poll_interval(Duration::MAX);
+    let storage = forever.open().await.expect("opened");
+    storage.commit(create("c")).await.expect("committed");
+    let _watch = watch(&storage).await;
+}
+
 #[test]
 fn outside_of_a_runtime_it_says_so() {
     let fixture = Fixture::written();
