@@ -89,7 +89,8 @@ impl Fault {
         }
         let error = Error::new(self.kind(), self.to_string());
         match &self.cause {
-            Cause::Broken(broken) => error.with_source(broken.clone()),
+            // Where is said already.
+            Cause::Broken(broken) => error.with_source(broken.what.clone()),
             Cause::Io { error: cause, .. } => error.with_source(Arc::clone(cause)),
             _ => error,
         }
