@@ -9,6 +9,7 @@
 //! | [`output`] | tables, the readable view, JSON, differences, progress |
 //! | [`confirm`] | the question before something is destroyed |
 //! | [`failure`] | errors with a next step, and the exit codes |
+//! | [`place`] | where a store is, as far as the next step depends on it |
 //! | [`interrupt`] | Ctrl-C |
 
 mod args;
@@ -18,6 +19,7 @@ mod failure;
 mod input;
 mod interrupt;
 mod output;
+mod place;
 mod store;
 
 use std::process::ExitCode;
@@ -26,13 +28,14 @@ use crate::args::Cli;
 use crate::commands::Session;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::place::Place;
 
 fn main() -> ExitCode {
     let (cli, operation) = match args::parse() {
         Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    let out = Output::new(cli.global.json, Some(operation));
+    let out = Output::new(cli.global.json, Some(operation)).at(Place::of(cli.global.store.as_deref()));
     run(cli, out).unwrap_or_else(|failure| out.failure(&failure)).into()
 }
 
