@@ -12,6 +12,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use crate::args::Global;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::place::Place;
 
 /// The store where none is named: a file in the current directory, which the first write creates.
 const EMBEDDED: &str = "file:flags.json";
@@ -26,6 +27,12 @@ pub(crate) async fn open(global: &Global, out: Output) -> Result<(FlagStore, Str
         }
         EMBEDDED
     });
+    if global.prefix_is_asked_for && Place::of(Some(url)) != Place::Server {
+        return Err(Failure::usage(
+            "--prefix is about keys in Redis: a store in a file or in memory has none",
+            "leave it out, or name a store in Redis with --store",
+        ));
+    }
     let url = with_prefix(url, global.prefix.as_deref());
     match connect(&url).await {
         Ok(storage) => Ok((FlagStore::new(storage), url)),

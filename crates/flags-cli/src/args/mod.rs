@@ -12,6 +12,7 @@ mod shared;
 mod transfer;
 mod watch;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use eval::Eval;
@@ -126,7 +127,8 @@ impl Command {
 /// Reads the command line, and what it calls, as in `flag get`. Help and mistakes are printed here.
 pub(crate) fn parse() -> Result<(Cli, &'static str), Exit> {
     let matches = Cli::command().try_get_matches().map_err(mistake::report)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(mistake::report)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(mistake::report)?;
+    cli.global.prefix_is_asked_for = matches.value_source("prefix") == Some(ValueSource::CommandLine);
     // Once for the life of the process, and wanted until its end.
     Ok((cli, operation(&matches).leak()))
 }

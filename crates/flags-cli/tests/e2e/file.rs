@@ -21,7 +21,7 @@ fn where_no_store_is_named_it_is_a_file_in_the_current_directory() -> Result<()>
     ensure!(ran.code == Some(0) && ran.stdout == "[]\n" && ran.stderr.is_empty(), "{ran:?}");
     ensure!(flags(directory.path(), "flag get new-checkout")?.code == Some(3));
     ensure!(!file.exists(), "reading creates nothing");
-    for line in ["flag create new-checkout", "flag enable new-checkout --prefix p:"] {
+    for line in ["flag create new-checkout", "flag enable new-checkout"] {
         let ran = flags(directory.path(), line)?;
         ensure!(ran.code == Some(0), "{line}: {ran:?}");
     }
@@ -45,5 +45,20 @@ fn a_broken_file_is_told_by_line_and_column() -> Result<()> {
     ensure!(!ran.stderr.contains("store is up") && !ran.stderr.contains("password"), "{ran:?}");
     let ran = flags(directory.path(), "flag list --store file:x?y=1")?;
     ensure!(ran.code == Some(2), "{ran:?}");
+    Ok(())
+}
+
+#[test]
+fn a_prefix_that_is_asked_for_is_not_ignored() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    for line in ["flag list --prefix p:", "--prefix p: flag list", "flag list --prefix p: --store memory:"] {
+        let ran = flags(directory.path(), line)?;
+        ensure!(ran.code == Some(2) && ran.stderr.contains("--prefix"), "{line}: {ran:?}");
+    }
+    // The variable may be meant for the store that is used otherwise.
+    let mut command = Command::new(FLAGS);
+    command.current_dir(directory.path()).env_remove("FLAGS_STORE").env("FLAGS_PREFIX", "p:");
+    let ran = run(command.args(["flag", "list"]), "")?;
+    ensure!(ran.code == Some(0), "{ran:?}");
     Ok(())
 }
