@@ -50,7 +50,7 @@ fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
         if matches!(&command, args::Command::Eval(eval) if eval.stdin) {
             return commands::eval::lines();
         }
-        let (store, url) = store::open(&global, out).await?;
+        let (store, url) = store::open(&global, &command, out).await?;
         let session = Session { store, url, out, yes: global.yes };
         let exit = commands::run(&session, command).await?;
         session.store.close().await?;

@@ -1,5 +1,6 @@
 //! Opening the store; creating, updating and deleting a record of any kind.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use feature_flags::storage::{Batch, Expect, Revision, Stored};
@@ -9,7 +10,7 @@ use feature_flags::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::args::Global;
+use crate::args::{Command, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
 use crate::place::Place;
@@ -19,11 +20,17 @@ const EMBEDDED: &str = "file:flags.json";
 const EMBEDDED_FILE: &str = "flags.json";
 
 /// Opens the store that the options name; its URL, the prefix included, comes with it.
-pub(crate) async fn open(global: &Global, out: Output) -> Result<(FlagStore, String), Failure> {
+pub(crate) async fn open(
+    global: &Global,
+    command: &Command,
+    out: Output,
+) -> Result<(FlagStore, String), Failure> {
     let url = global.store.as_deref().filter(|url| !url.is_empty()).unwrap_or_else(|| {
         // Whoever forgot to name the store would look for the flag where it is not.
         if !Path::new(EMBEDDED_FILE).exists() {
             out.note("no store is named: this is ./flags.json, which the first write creates");
+        } else if command.is_about_all() && io::stderr().is_terminal() {
+            out.note("no store is named: this is ./flags.json");
         }
         EMBEDDED
     });

@@ -7,6 +7,7 @@ mod json;
 mod live;
 mod progress;
 mod show;
+mod sink;
 mod table;
 mod text;
 mod tree;
@@ -26,6 +27,7 @@ pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
 pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
+pub(crate) use sink::Sink;
 pub(crate) use text::{clean, count, second};
 pub(crate) use tree::tree;
 
