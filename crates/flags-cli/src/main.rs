@@ -42,7 +42,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
     interrupt::watch(out, cli.command.when_interrupted())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let Cli { global, command } = cli;
         if let args::Command::ExitCodes = command {
             return out.text(args::EXIT_CODES);
@@ -55,5 +55,8 @@ fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
         let exit = commands::run(&session, command).await?;
         session.store.close().await?;
         Ok(exit)
-    })
+    });
+    // What is known is told: a disk that does not answer a thread in the background keeps nobody waiting.
+    runtime.shutdown_background();
+    outcome
 }
