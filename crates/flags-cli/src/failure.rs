@@ -65,6 +65,11 @@ impl Failure {
         Self::new(Exit::Failed, "invalid", message).with_hint(hint)
     }
 
+    /// What the store itself warns of.
+    pub(crate) fn health(warning: impl Into<String>) -> Self {
+        Self::new(Exit::Ok, "health", warning)
+    }
+
     /// Somebody pressed Ctrl-C.
     pub(crate) fn interrupted(hint: impl Into<String>) -> Self {
         Self::new(Exit::Interrupted, "interrupted", "interrupted").with_hint(hint)

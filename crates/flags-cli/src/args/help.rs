@@ -170,7 +170,9 @@ Examples:
 
 pub(super) const WATCH: &str = "\
 A store that cannot tell of changes ends it with exit code 1; with --json the
-kind is `unsupported`. While the store does not answer it is asked again.
+kind is `unsupported`. While the store does not answer it is asked again. Where
+the store can say why it is not followed, such as the line in which a file is
+broken, that is on standard error.
 
 A line says what was written and by which members a flag has changed. With
 --json each line is an object: {\"change\": \"changed\", \"key\", \"record\"}, the

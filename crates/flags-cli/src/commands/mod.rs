@@ -1,5 +1,6 @@
 //! The commands.
 
+mod complaints;
 mod doctor;
 pub(crate) mod eval;
 mod export;
