@@ -17,9 +17,9 @@ pub(crate) fn remove(file: Option<PathBuf>) {
 
 /// Ends the process when it is interrupted, saying how to go on.
 ///
-/// At any time, since a commit reaches the store whole or not at all: there is nothing to clean up but a
-/// file that is being written. It has a thread of its own, so that a long computation does not keep
-/// anybody waiting.
+/// At any time, since a commit reaches the store whole or not at all: there is nothing to clean up
+/// but a file that is being written. It has a thread of its own, so that a long computation does
+/// not keep anybody waiting.
 pub(crate) fn watch(out: Output, hint: &'static str) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
     std::thread::Builder::new().name("interrupt".to_owned()).spawn(move || {

@@ -117,7 +117,8 @@ impl Contents {
         Ok(read)
     }
 
-    /// The same after it was written as `text`: what an operator should look at is told as it is there.
+    /// The same after it was written as `text`: what an operator should look at is told as it is
+    /// there.
     pub(crate) fn written(self, text: &str) -> Self {
         if self.notes.is_empty() {
             return self;

@@ -58,8 +58,8 @@ impl FileBuilder {
         url::parse(url)
     }
 
-    /// How long one call may take: reading the file where it changed, waiting for other writers, writing. 5 s
-    /// unless said otherwise, and a year at most.
+    /// How long one call may take: reading the file where it changed, waiting for other writers,
+    /// writing. 5 s unless said otherwise, and a year at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self

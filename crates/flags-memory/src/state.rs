@@ -20,7 +20,8 @@ type Entries = HashTrieMapSync<Key, Entry>;
 pub struct State {
     by_kind: RedBlackTreeMapSync<Kind, Entries>,
     by_alias: HashTrieMapSync<Alias, Key>,
-    /// Records that claim an alias which another one has, as a foreign writer may leave them behind.
+    /// Records that claim an alias which another one has, as a foreign writer may leave them
+    /// behind.
     twins: RedBlackTreeMapSync<Alias, RedBlackTreeSetSync<Key>>,
     by_owner: HashTrieMapSync<FlagId, HashTrieSetSync<Key>>,
     by_expiry: RedBlackTreeSetSync<(Timestamp, Key)>,
@@ -106,8 +107,8 @@ impl State {
         self.adopt();
     }
 
-    /// Removes the record and its index entries, and nothing that it owns. Where others claim its alias, the
-    /// first of them has it from then on.
+    /// Removes the record and its index entries, and nothing that it owns. Where others claim its
+    /// alias, the first of them has it from then on.
     pub fn remove(&mut self, key: &Key) {
         self.take(key);
         self.adopt();

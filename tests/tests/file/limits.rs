@@ -101,8 +101,8 @@ async fn whoever_has_no_permission_is_denied_and_changes_nothing() -> Result<()>
     Ok(())
 }
 
-/// What the directory gives a new file is another group than that of the file; and only an administrator
-/// may give a file away.
+/// What the directory gives a new file is another group than that of the file; and only an
+/// administrator may give a file away.
 #[cfg(unix)]
 #[tokio::test]
 async fn users_who_share_a_file_by_its_group_do_not_lock_each_other_out() -> Result<()> {

@@ -1,4 +1,5 @@
-//! A file between processes, and under a client: rivals, a writer that is killed, a user without permission, a full disk.
+//! A file between processes, and under a client: rivals, a writer that is killed, a user without
+//! permission, a full disk.
 
 mod client;
 mod killed;

@@ -107,7 +107,8 @@ impl Command {
         }
     }
 
-    /// Whether it is about everything in the store, so that somebody who means another one should know.
+    /// Whether it is about everything in the store, so that somebody who means another one should
+    /// know.
     pub(crate) fn is_about_all(&self) -> bool {
         matches!(self, Self::Export(_) | Self::Import(_))
     }

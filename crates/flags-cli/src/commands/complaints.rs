@@ -25,7 +25,8 @@ impl Complaints {
         Self { known: warnings(session).await.into_iter().collect() }
     }
 
-    /// Once it is lost: what it warns of that it did not before. Nothing where it does not answer at all.
+    /// Once it is lost: what it warns of that it did not before. Nothing where it does not answer
+    /// at all.
     pub(super) async fn news(&mut self, session: &Session) -> Vec<String> {
         let mut news = warnings(session).await;
         news.retain(|warning| self.known.insert(warning.clone()));

@@ -48,7 +48,8 @@ fn unwritten(path: &Path, error: &io::Error) -> Failure {
     )
 }
 
-/// Refuses the file that holds the store: it is a document, but the order of its lines and what others add to it are its own.
+/// Refuses the file that holds the store: it is a document, but the order of its lines and what
+/// others add to it are its own.
 async fn refuse_store(session: &Session, path: &Path) -> Result<(), Failure> {
     if session.store.storage().descriptor().name() != "file" {
         return Ok(());
@@ -80,7 +81,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     place(one).is_some_and(|one| place(other) == Some(one))
 }
 
-/// Writes the document that the library's export writes, one kind at a time: no more than the largest kind is in memory.
+/// Writes the document that the library's export writes, one kind at a time: no more than the
+/// largest kind is in memory.
 async fn document(
     session: &Session,
     sink: &mut Sink,

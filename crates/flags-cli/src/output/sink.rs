@@ -8,7 +8,8 @@ use tempfile::NamedTempFile;
 
 use crate::interrupt;
 
-/// Where a document goes: standard output, or a file that is replaced at one stroke once the document is whole.
+/// Where a document goes: standard output, or a file that is replaced at one stroke once the
+/// document is whole.
 pub(crate) enum Sink {
     Stdout(BufWriter<StdoutLock<'static>>),
     Draft {

@@ -25,7 +25,8 @@ impl Record {
 
     /// The record that `bytes`, found under `key`, stands for.
     ///
-    /// The member [`revision`](crate::validate::RESERVED_MEMBER) is of printed records, and no part of it.
+    /// The member [`revision`](crate::validate::RESERVED_MEMBER) is of printed records, and no part
+    /// of it.
     ///
     /// # Errors
     ///

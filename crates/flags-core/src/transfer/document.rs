@@ -72,8 +72,8 @@ impl Document {
     /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
     pub const VERSION: u32 = 1;
 
-    /// Reads a document. It may begin with a byte order mark, as some editors have it, and its records may
-    /// have been printed with their `revision`, which is left out.
+    /// Reads a document. It may begin with a byte order mark, as some editors have it, and its
+    /// records may have been printed with their `revision`, which is left out.
     ///
     /// # Errors
     ///

@@ -3,7 +3,8 @@
 use std::fs::{File, Metadata};
 use std::io;
 
-/// Whom a file belongs to, and what it permits whom: what the one that takes its place is to have too.
+/// Whom a file belongs to, and what it permits whom: what the one that takes its place is to have
+/// too.
 #[derive(Debug)]
 pub(super) struct Access {
     pub(super) metadata: Metadata,
@@ -20,8 +21,8 @@ impl Access {
         })
     }
 
-    /// Gives a file the same owner, group, permissions and access control list. What cannot be kept is taken away: nobody is permitted
-    /// what the old file did not permit them.
+    /// Gives a file the same owner, group, permissions and access control list. What cannot be kept
+    /// is taken away: nobody is permitted what the old file did not permit them.
     #[cfg(unix)]
     pub(super) fn pass_to(&self, new: &File) -> io::Result<()> {
         use std::fs::Permissions;
@@ -49,7 +50,8 @@ impl Access {
         new.set_permissions(self.metadata.permissions())
     }
 
-    /// Gives it the owner and the group, as far as that is permitted, and tells whether it has the group.
+    /// Gives it the owner and the group, as far as that is permitted, and tells whether it has the
+    /// group.
     #[cfg(unix)]
     fn give(&self, new: &File) -> io::Result<bool> {
         use std::os::unix::fs::{MetadataExt as _, fchown};

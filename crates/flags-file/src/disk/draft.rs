@@ -68,7 +68,8 @@ impl Draft {
         Ok(Stamp::of(&self.file.metadata()?))
     }
 
-    /// What it is, once it is in its place and on the disk. It was `written` before it was put there, and `placed` right after.
+    /// What it is, once it is in its place and on the disk. It was `written` before it was put
+    /// there, and `placed` right after.
     pub(super) fn seen(&self, bytes: &[u8], written: Stamp, placed: Option<Stamp>) -> Seen {
         match (placed, self.stamp()) {
             // Bringing it to the disk takes milliseconds, in which an editor that waits for it may have written it in its place.
@@ -89,7 +90,8 @@ impl Drop for Draft {
     }
 }
 
-/// Removes what writers left behind that were killed. Called under the [`Lock`](super::Lock), when nobody else has a draft.
+/// Removes what writers left behind that were killed. Called under the [`Lock`](super::Lock), when
+/// nobody else has a draft.
 pub(crate) fn remove_drafts(target: &Path) {
     let (Some(directory), Some(name)) = (parent(target), target.file_name()) else { return };
     let Ok(entries) = fs::read_dir(directory) else { return };
@@ -101,7 +103,8 @@ pub(crate) fn remove_drafts(target: &Path) {
     }
 }
 
-/// A hidden name that nobody else has thought of: people and scripts write `flags.json.tmp` and the like.
+/// A hidden name that nobody else has thought of: people and scripts write `flags.json.tmp` and the
+/// like.
 fn name(target: &Path) -> String {
     let of = target.file_name().unwrap_or_default().to_string_lossy();
     format!(".{of}.{}-{:016x}", std::process::id(), fastrand::u64(..))
@@ -119,7 +122,8 @@ fn is_draft(name: &OsStr, of: &OsStr) -> bool {
     })
 }
 
-/// A time that no earlier version had, so that every process can tell that there is a new one, however fast commits come.
+/// A time that no earlier version had, so that every process can tell that there is a new one,
+/// however fast commits come.
 fn later_than(old: Option<&Access>) -> SystemTime {
     let now = SystemTime::now();
     match old.and_then(|old| old.metadata.modified().ok()) {

@@ -68,7 +68,8 @@ fn open(path: &Path) -> io::Result<File> {
     }
 }
 
-/// Whoever may write the file may lock it too: the lock file takes after it, as far as this process may see to that.
+/// Whoever may write the file may lock it too: the lock file takes after it, as far as this process
+/// may see to that.
 #[cfg(unix)]
 fn share(lock: &File, target: &Path) {
     use std::os::unix::fs::MetadataExt as _;

@@ -26,7 +26,8 @@ const ATTEMPTS: usize = 10;
 #[derive(Debug)]
 pub(crate) enum Found<T> {
     Nothing,
-    /// A directory, a pipe, a socket or a device: one that never answers, or never ends, when it is read.
+    /// A directory, a pipe, a socket or a device: one that never answers, or never ends, when it is
+    /// read.
     Irregular,
     File(T),
 }

@@ -16,7 +16,8 @@ pub(crate) enum Replaced {
     Done(Seen),
     /// Somebody else changed the file since it was read, and nothing was done.
     Overtaken,
-    /// Somebody removed the lock file, so that another writer may have another lock; nothing was done.
+    /// Somebody removed the lock file, so that another writer may have another lock; nothing was
+    /// done.
     Unlocked,
 }
 
@@ -76,8 +77,9 @@ fn is_refused(_error: &io::Error) -> bool {
     false
 }
 
-/// The access to the file that is to be replaced. One that may not be written is not replaced either, although its directory would
-/// permit it; nor is one that is marked as read-only, which the system does not hold against an administrator.
+/// The access to the file that is to be replaced. One that may not be written is not replaced
+/// either, although its directory would permit it; nor is one that is marked as read-only, which
+/// the system does not hold against an administrator.
 fn old(target: &Path, metadata: &Metadata) -> Result<Access, Fault> {
     if metadata.permissions().readonly() {
         return Err(Fault::new(target, Cause::ReadOnly));

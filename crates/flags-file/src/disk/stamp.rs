@@ -52,7 +52,8 @@ impl Stamp {
         if self.is_coarse() { COARSE_TICK } else { TICK }
     }
 
-    /// When its inode changed. A program can set the time of the last change back, and this one it cannot.
+    /// When its inode changed. A program can set the time of the last change back, and this one it
+    /// cannot.
     #[cfg(unix)]
     fn inode_changed(&self) -> Option<SystemTime> {
         let (_, _, seconds, nanoseconds) = self.identity;
@@ -61,7 +62,8 @@ impl Stamp {
         SystemTime::UNIX_EPOCH.checked_add(Duration::new(seconds, nanoseconds))
     }
 
-    /// There is no such time: an edit that sets the other one back, and keeps the length, is not noticed.
+    /// There is no such time: an edit that sets the other one back, and keeps the length, is not
+    /// noticed.
     #[cfg(not(unix))]
     fn inode_changed(&self) -> Option<SystemTime> {
         self.modified
@@ -75,8 +77,8 @@ impl Stamp {
         is_old(self.modified) && is_old(self.inode_changed())
     }
 
-    /// Whether it is the same file with the same bytes, as far as a stamp can tell, under another name maybe: being renamed changes
-    /// the inode.
+    /// Whether it is the same file with the same bytes, as far as a stamp can tell, under another
+    /// name maybe: being renamed changes the inode.
     pub(super) fn is_renamed(&self, before: &Self) -> bool {
         self.is_same_file(before) && (self.length, self.modified) == (before.length, before.modified)
     }
@@ -127,8 +129,8 @@ pub(crate) struct Seen {
 enum Proof {
     /// Nothing need: no other version has that stamp.
     Stamp,
-    /// A hash of all its bytes, since a change within the tick of its last one may have left the same
-    /// stamp; and since when that stamp is known.
+    /// A hash of all its bytes, since a change within the tick of its last one may have left the
+    /// same stamp; and since when that stamp is known.
     Bytes { hash: u64, since: Instant },
     /// Nothing can: what it holds is not known.
     None,
@@ -218,7 +220,8 @@ mod tests {
         }
     }
 
-    /// As `cp -p`, `rsync --inplace -t` and `tar` do: the next one, within the same tick, would leave the same stamp.
+    /// As `cp -p`, `rsync --inplace -t` and `tar` do: the next one, within the same tick, would
+    /// leave the same stamp.
     #[cfg(unix)]
     #[test]
     fn a_time_that_was_set_back_proves_nothing() {

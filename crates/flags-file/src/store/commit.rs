@@ -23,8 +23,8 @@ const ATTEMPTS: usize = 20;
 #[derive(Default)]
 pub(super) struct Queue {
     turns: Turns<Waiting, Result<Vec<Effect>>>,
-    /// Whether the drafts of writers that were killed have been removed: looking for them takes longer the
-    /// more files there are.
+    /// Whether the drafts of writers that were killed have been removed: looking for them takes
+    /// longer the more files there are.
     tidied: AtomicBool,
 }
 
@@ -113,7 +113,8 @@ fn write_group(shared: &Shared, mut group: Vec<Commit>) {
     }
 }
 
-/// Does it as the only writer of all processes, and again where that turned out not to be so (`None`).
+/// Does it as the only writer of all processes, and again where that turned out not to be so
+/// (`None`).
 fn locked<T>(
     shared: &Shared,
     until: Instant,
@@ -142,7 +143,8 @@ fn locked<T>(
     Err(shared.fault(Cause::Restless))
 }
 
-/// Judges the group by the file as it is, and replaces the file if anything changes. `None`: the lock was lost.
+/// Judges the group by the file as it is, and replaces the file if anything changes. `None`: the
+/// lock was lost.
 fn write(
     shared: &Shared,
     lock: &Lock,

@@ -12,7 +12,8 @@ use super::follow::Signal;
 use super::shared::{Shared, lock};
 use crate::disk::directories;
 
-/// How often the file is looked at although nobody told of a change: a directory that is moved away tells nobody.
+/// How often the file is looked at although nobody told of a change: a directory that is moved away
+/// tells nobody.
 const LOOK: Duration = Duration::from_secs(2);
 
 /// How often it is looked at where the file system cannot tell of changes.

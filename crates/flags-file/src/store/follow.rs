@@ -13,8 +13,8 @@ use super::blocking::answer;
 use super::eyes::{Eyes, Mode};
 use super::shared::{Shared, lock};
 
-/// How long the file may be broken or gone until that is told: some editors, and git, remove or empty it
-/// before they write it.
+/// How long the file may be broken or gone until that is told: some editors, and git, remove or
+/// empty it before they write it.
 const GRACE: Duration = Duration::from_millis(200);
 
 /// A thread that looks at the file whenever something happens near it. Ends when this is dropped.
@@ -88,8 +88,8 @@ struct Link {
 }
 
 impl Link {
-    /// Reads the file if it changed. Watches are told where it cannot be followed: what is served then is
-    /// the last good state, and whoever serves it should know that it may be old.
+    /// Reads the file if it changed. Watches are told where it cannot be followed: what is served
+    /// then is the last good state, and whoever serves it should know that it may be old.
     fn look(&mut self, shared: &Shared) {
         let mut publishing = shared.publishing();
         let follows = shared.sync(&mut publishing).is_ok_and(|view| view.fault.is_none());

@@ -107,8 +107,8 @@ impl Shared {
 
     /// What the file holds now. Waits for a thread only where it may have changed.
     ///
-    /// Whether it has is asked here and now: it takes a microsecond on a local disk, and a thread that asks
-    /// in time would take ten.
+    /// Whether it has is asked here and now: it takes a microsecond on a local disk, and a thread
+    /// that asks in time would take ten.
     pub(super) async fn current(self: &Arc<Self>) -> Result<Arc<View>> {
         self.check_open()?;
         let view = self.view.load_full();
@@ -213,8 +213,8 @@ mod tests {
 
     const BOUND: Duration = Duration::from_secs(60);
 
-    /// As when the file system does not answer: a look takes longer than the deadline of everybody. Readers take a
-    /// thread, watches another one.
+    /// As when the file system does not answer: a look takes longer than the deadline of everybody.
+    /// Readers take a thread, watches another one.
     #[test]
     fn however_many_wait_for_a_look_one_thread_does() {
         let mut builder = tokio::runtime::Builder::new_current_thread();

@@ -11,8 +11,8 @@ use super::shared::lock;
 
 /// Questions that wait for the disk, answered by one thread at a time: each time all that wait.
 ///
-/// Whoever asks and finds nobody at work begins. No future has a turn: one that is kept and not polled
-/// holds up nobody, and neither does one that is dropped.
+/// Whoever asks and finds nobody at work begins. No future has a turn: one that is kept and not
+/// polled holds up nobody, and neither does one that is dropped.
 pub(super) struct Turns<Q, A> {
     state: Arc<Mutex<State<Q, A>>>,
 }
@@ -49,8 +49,9 @@ impl<Q, A> Default for Turns<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Turns<Q, A> {
-    /// Asks. The question is answered after this, by `work` or by that of somebody who asks the same. There is no answer where the
-    /// thread at work panics, or does not begin because its runtime is shutting down.
+    /// Asks. The question is answered after this, by `work` or by that of somebody who asks the
+    /// same. There is no answer where the thread at work panics, or does not begin because its
+    /// runtime is shutting down.
     ///
     /// # Errors
     ///
@@ -101,7 +102,8 @@ impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
         }));
     }
 
-    /// Who has come meanwhile is served on a thread of its own runtime: none is kept from ending by what others ask.
+    /// Who has come meanwhile is served on a thread of its own runtime: none is kept from ending by
+    /// what others ask.
     fn pass_on(mut self, work: impl Fn(Vec<Asked<Q, A>>) + Send + 'static) {
         let next = {
             let mut state = lock(&self.state);

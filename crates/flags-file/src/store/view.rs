@@ -16,7 +16,8 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Whether a look at the file itself would tell nothing new, where that is what its path leads to.
+    /// Whether a look at the file itself would tell nothing new, where that is what its path leads
+    /// to.
     pub(super) fn is_certainly(&self, found: &Found<Stamp>) -> bool {
         match (&self.seen, found) {
             (Some(seen), Found::File(stamp)) => seen.is_certainly(stamp),

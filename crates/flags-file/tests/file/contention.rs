@@ -9,7 +9,8 @@ use futures_util::FutureExt as _;
 
 use crate::common::*;
 
-/// As in a `select!` whose other branch is at work: the commit was begun, and nobody asks how it is.
+/// As in a `select!` whose other branch is at work: the commit was begun, and nobody asks how it
+/// is.
 #[tokio::test]
 async fn a_commit_that_nobody_polls_holds_up_nobody() {
     let fixture = Fixture::written();

@@ -101,6 +101,7 @@ async fn the_swap_of_a_mounted_config_map() {
     sees_again(&storage, || version("..3", &two_flags("again"))).await;
 }
 
+#[cfg(unix)]
 async fn sees_again(storage: &FileStorage, edit: impl FnOnce()) {
     let mut watch = watch(storage).await;
     edit();
@@ -174,8 +175,8 @@ async fn another_opening_and_a_file_that_is_made_later() {
     assert_eq!(ended.expect("in time"), None);
 }
 
-/// Edits in place that leave the same length behind, within one tick of the clock that stamps files; some set
-/// the time of the last change back, as `cp -p` and `rsync --inplace -t` do.
+/// Edits in place that leave the same length behind, within one tick of the clock that stamps
+/// files; some set the time of the last change back, as `cp -p` and `rsync --inplace -t` do.
 #[tokio::test]
 async fn edits_that_leave_no_trace_in_the_times() {
     let fixture = Fixture::written();
