@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use notify::{EventKind, RecommendedWatcher, RecursiveMode, Watcher as _};
 
@@ -62,18 +62,20 @@ pub(super) struct Eyes {
     directories: BTreeMap<PathBuf, Option<Inode>>,
 }
 
-/// Which of the directories that ever had one path; elsewhere than on Unix, all of them.
-type Inode = (u64, u64);
+/// Which of the directories that ever had one path, also where the number of one that is gone is given
+/// to the next. Elsewhere than on Unix, when it was made.
+type Inode = (u64, u64, Option<SystemTime>);
 
 fn inode(directory: &Path) -> Option<Inode> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::MetadataExt as _;
-        directory.metadata().ok().map(|metadata| (metadata.dev(), metadata.ino()))
+        let metadata = directory.metadata().ok()?;
+        Some((metadata.dev(), metadata.ino(), metadata.created().ok()))
     }
     #[cfg(not(unix))]
     {
-        directory.is_dir().then_some((0, 0))
+        Some((0, 0, directory.metadata().ok()?.created().ok()))
     }
 }
 
