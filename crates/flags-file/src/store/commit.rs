@@ -100,16 +100,16 @@ fn unanswered(phase: &Phase, why: &str) -> Error {
 }
 
 /// Judges and writes all commits that wait.
-fn write_group(shared: &Shared, mut group: Vec<Commit>) {
+fn write_group(shared: &Shared, group: &mut Vec<Commit>) {
     let Some(until) = group.iter().map(|asked| asked.question.until).max() else { return };
     let outcome = locked(shared, until, |lock, publishing| {
         group.retain(|asked| asked.question.phase.begin());
-        write(shared, lock, &group, publishing)
+        write(shared, lock, group, publishing)
     });
     match outcome {
-        Ok(judged) => group.into_iter().zip(judged).for_each(|(asked, answer)| asked.answer(answer)),
+        Ok(judged) => group.drain(..).zip(judged).for_each(|(asked, answer)| asked.answer(answer)),
         // Also for those that were refused: by a state that never came to be.
-        Err(fault) => group.into_iter().for_each(|asked| asked.answer(Err(fault.error()))),
+        Err(fault) => group.drain(..).for_each(|asked| asked.answer(Err(fault.error()))),
     }
 }
 

@@ -114,7 +114,7 @@ pub(super) async fn watch(shared: &Arc<Shared>) -> Result<BoxStream<'static, Cha
     let following = Arc::clone(shared);
     let subscribed = shared.watchers.ask((), move |watchers| {
         // Each asks the file by itself, since errors cannot be cloned.
-        watchers.into_iter().for_each(|watcher| watcher.answer(subscribe(&following)));
+        watchers.drain(..).for_each(|watcher| watcher.answer(subscribe(&following)));
     })?;
     let stream = answer(shared.options.deadline, subscribed).await??;
     // Had it been closed meanwhile, nobody would end this watch.

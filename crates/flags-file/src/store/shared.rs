@@ -121,7 +121,7 @@ impl Shared {
         let shared = Arc::clone(self);
         let looked = self.looks.ask((), move |readers| {
             let synced = shared.sync(&mut shared.publishing());
-            readers.into_iter().for_each(|reader| reader.answer(synced.clone()));
+            readers.drain(..).for_each(|reader| reader.answer(synced.clone()));
         })?;
         answer(self.options.deadline, looked).await?.map_err(|fault| fault.error())
     }

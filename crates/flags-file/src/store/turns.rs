@@ -18,7 +18,7 @@ pub(super) struct Turns<Q, A> {
 }
 
 struct State<Q, A> {
-    waiting: Vec<Asked<Q, A>>,
+    waiting: Group<Q, A>,
     is_served: bool,
     /// So many may wait before those that have left are sorted out.
     crowd: usize,
@@ -33,6 +33,9 @@ pub(super) struct Asked<Q, A> {
     answer: oneshot::Sender<A>,
     runtime: Handle,
 }
+
+/// Questions that are answered together.
+pub(super) type Group<Q, A> = Vec<Asked<Q, A>>;
 
 impl<Q, A> Asked<Q, A> {
     pub(super) fn answer(self, answer: A) {
@@ -50,8 +53,8 @@ impl<Q, A> Default for Turns<Q, A> {
 
 impl<Q: Send + 'static, A: Send + 'static> Turns<Q, A> {
     /// Asks. The question is answered after this, by `work` or by that of somebody who asks the
-    /// same. There is no answer where the thread at work panics, or does not begin because its
-    /// runtime is shutting down.
+    /// same, which takes the questions out as it answers them. There is no answer where the thread at
+    /// work panics, or does not begin because its runtime is shutting down.
     ///
     /// # Errors
     ///
@@ -59,7 +62,7 @@ impl<Q: Send + 'static, A: Send + 'static> Turns<Q, A> {
     pub(super) fn ask(
         &self,
         question: Q,
-        work: impl Fn(Vec<Asked<Q, A>>) + Send + 'static,
+        work: impl Fn(&mut Group<Q, A>) + Send + 'static,
     ) -> Result<oneshot::Receiver<A>> {
         let runtime = runtime()?;
         let (answer, answered) = oneshot::channel();
@@ -93,29 +96,32 @@ struct Turn<Q, A> {
 }
 
 impl<Q: Send + 'static, A: Send + 'static> Turn<Q, A> {
-    fn serve(self, runtime: &Handle, work: impl Fn(Vec<Asked<Q, A>>) + Send + 'static) {
-        // It runs to its end, whoever waits for it.
+    /// Answers what waits on a thread of that runtime, to the end, whoever waits for it.
+    fn serve(self, runtime: &Handle, work: impl Fn(&mut Group<Q, A>) + Send + 'static) {
+        let here = runtime.id();
         drop(runtime.spawn_blocking(move || {
-            let group = std::mem::take(&mut lock(&self.state).waiting);
-            work(group);
-            self.pass_on(work);
+            // In this order: after a panic the turn is over before anybody knows, and may ask again.
+            let mut group = Vec::new();
+            let mut turn = self;
+            while let Some(next) = turn.next() {
+                if next.id() != here {
+                    // On a thread of its own: no runtime is kept from ending by what others ask.
+                    return turn.serve(&next, work);
+                }
+                group.append(&mut lock(&turn.state).waiting);
+                work(&mut group);
+            }
         }));
     }
 
-    /// Who has come meanwhile is served on a thread of its own runtime: none is kept from ending by
-    /// what others ask.
-    fn pass_on(mut self, work: impl Fn(Vec<Asked<Q, A>>) + Send + 'static) {
-        let next = {
-            let mut state = lock(&self.state);
-            state.sort_out();
-            let next = state.waiting.first().map(|asked| asked.runtime.clone());
-            state.is_served = next.is_some();
-            next
-        };
-        match next {
-            Some(runtime) => self.serve(&runtime, work),
-            None => self.is_over = true,
-        }
+    /// The runtime of who has waited longest. `None`: nobody waits, and the turn is over.
+    fn next(&mut self) -> Option<Handle> {
+        let mut state = lock(&self.state);
+        state.sort_out();
+        let next = state.waiting.first().map(|asked| asked.runtime.clone());
+        state.is_served = next.is_some();
+        self.is_over = next.is_none();
+        next
     }
 }
 
@@ -148,14 +154,14 @@ mod tests {
         go_on: Sender<()>,
     }
 
-    fn slow() -> (Slow, impl Fn(Vec<Asked<usize, usize>>) + Clone + Send) {
+    fn slow() -> (Slow, impl Fn(&mut Group<usize, usize>) + Clone + Send) {
         let (tell, told) = channel();
         let (go_on, may_go_on) = channel::<()>();
         let may_go_on = Arc::new(Mutex::new(may_go_on));
-        let work = move |group: Vec<Asked<usize, usize>>| {
+        let work = move |group: &mut Group<usize, usize>| {
             tell.send(group.len()).expect("somebody listens");
             lock(&may_go_on).recv().expect("it may go on");
-            for asked in group {
+            for asked in group.drain(..) {
                 let answer = asked.question;
                 asked.answer(answer);
             }
@@ -190,14 +196,14 @@ mod tests {
         let turns: Turns<(), ()> = Turns::default();
         let (panic_now, told) = channel::<()>();
         let told = Mutex::new(told);
-        let panics = move |_| lock(&told).recv().expect("the test says when");
+        let panics = move |_: &mut Group<(), ()>| lock(&told).recv().expect("the test says when");
         let lost = [turns.ask((), panics).expect("asked"), turns.ask((), |_| {}).expect("asked")];
         drop(panic_now);
         for answer in lost {
             assert!(tokio::time::timeout(BOUND, answer).await.expect("in time").is_err());
         }
         let answer =
-            turns.ask((), |group| group.into_iter().for_each(|asked| asked.answer(()))).expect("asked");
+            turns.ask((), |group| group.drain(..).for_each(|asked| asked.answer(()))).expect("asked");
         assert_eq!(tokio::time::timeout(BOUND, answer).await.expect("in time"), Ok(()));
     }
 
