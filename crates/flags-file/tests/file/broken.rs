@@ -2,6 +2,7 @@
 
 use std::error::Error as _;
 use std::fs;
+use std::time::Duration;
 
 use flags_core::storage::{Batch, Change, Expect};
 use flags_core::{EntityId, EntityType, ErrorKind, Override, Storage};
@@ -69,6 +70,8 @@ async fn an_empty_file_is_waited_for_when_it_is_opened() {
         fs::write(&fixture.path, "").expect("emptied");
         let mut opening = Box::pin(FileStorage::open(&fixture.path));
         assert!((&mut opening).now_or_never().is_none(), "it has begun");
+        // So long it is empty; nothing waits for that.
+        tokio::time::sleep(Duration::from_millis(20)).await;
         fs::write(&fixture.path, two_flags("written")).expect("written");
         match opening.await {
             Ok(storage) => description(&storage).await == "written",
