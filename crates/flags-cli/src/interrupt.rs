@@ -22,8 +22,13 @@ pub(crate) fn remove(file: Option<PathBuf>) {
 /// not keep anybody waiting.
 pub(crate) fn watch(out: Output, hint: &'static str) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    // From here on, and not only once the thread is at work: until then the process would just end.
+    let interrupted = {
+        let _inside = runtime.enter();
+        interrupted()?
+    };
     std::thread::Builder::new().name("interrupt".to_owned()).spawn(move || {
-        if runtime.block_on(tokio::signal::ctrl_c()).is_ok() {
+        if runtime.block_on(interrupted).is_some() {
             // Held to the end, so that it is not put in its place meanwhile.
             let unfinished = UNFINISHED.lock().unwrap_or_else(PoisonError::into_inner);
             if let Some(file) = &*unfinished {
@@ -35,6 +40,21 @@ pub(crate) fn watch(out: Output, hint: &'static str) -> io::Result<()> {
         }
     })?;
     Ok(())
+}
+
+/// Ends when somebody presses Ctrl-C. `None`: nobody ever will.
+#[cfg(unix)]
+fn interrupted() -> io::Result<impl Future<Output = Option<()>>> {
+    use tokio::signal::unix::{SignalKind, signal};
+
+    let mut pressed = signal(SignalKind::interrupt())?;
+    Ok(async move { pressed.recv().await })
+}
+
+/// Ends when somebody presses Ctrl-C. `None`: nobody ever will.
+#[cfg(not(unix))]
+fn interrupted() -> io::Result<impl Future<Output = Option<()>>> {
+    Ok(async { tokio::signal::ctrl_c().await.ok() })
 }
 
 /// Ends when the process is asked to, by SIGTERM. Where there is no such signal, never.
