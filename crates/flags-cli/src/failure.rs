@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use feature_flags::{Error, ErrorKind, Key, Kind};
 use serde::Serialize;
 
+use crate::place::Place;
+
 /// What a command ends with. `flags help exit-codes` describes them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
@@ -35,13 +37,22 @@ pub(crate) struct Failure {
     pub(crate) key: Option<String>,
     /// What went wrong.
     pub(crate) message: String,
-    /// The next step.
+    /// The next step, where it depends on nothing else.
     pub(crate) hint: Option<String>,
+    /// It depends on where the store is.
+    of_place: Option<OfPlace>,
+}
+
+/// What went wrong between this program and the store.
+#[derive(Debug, Clone, Copy)]
+enum OfPlace {
+    Unreached,
+    Denied,
 }
 
 impl Failure {
     fn new(exit: Exit, kind: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, kind, key: None, message: message.into(), hint: None }
+        Self { exit, kind, key: None, message: message.into(), hint: None, of_place: None }
     }
 
     /// The command line, or what it stands for, is wrong.
@@ -52,6 +63,11 @@ impl Failure {
     /// What was read from a file is wrong.
     pub(crate) fn input(message: impl Into<String>, hint: impl Into<String>) -> Self {
         Self::new(Exit::Failed, "invalid", message).with_hint(hint)
+    }
+
+    /// What the store itself warns of.
+    pub(crate) fn health(warning: impl Into<String>) -> Self {
+        Self::new(Exit::Ok, "health", warning)
     }
 
     /// Somebody pressed Ctrl-C.
@@ -65,13 +81,23 @@ impl Failure {
     }
 
     pub(crate) fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = Some(hint.into());
+        (self.hint, self.of_place) = (Some(hint.into()), None);
         self
     }
 
+    /// The next step, with a store at that place.
+    pub(crate) fn hint_at(&self, place: Place) -> Option<String> {
+        match self.of_place {
+            None => self.hint.clone(),
+            Some(OfPlace::Unreached) => Some(place.unreached()),
+            Some(OfPlace::Denied) => Some(place.denied().to_owned()),
+        }
+    }
+
     /// What `--json` prints; `operation` is the command.
-    pub(crate) fn to_json(&self, operation: Option<&str>) -> serde_json::Result<String> {
-        let Self { kind, key, message, hint, .. } = self;
+    pub(crate) fn to_json(&self, operation: Option<&str>, place: Place) -> serde_json::Result<String> {
+        let Self { kind, key, message, .. } = self;
+        let hint = self.hint_at(place);
         let (key, hint) = (key.as_deref(), hint.as_deref());
         serde_json::to_string(&Object { kind, operation, key, message, hint })
     }
@@ -121,6 +147,11 @@ impl From<&Error> for Failure {
         }
         let mut failure = Self::new(exit_of(error.kind()), error.kind().as_str(), message).about(error.key());
         failure.hint = hint(error);
+        failure.of_place = match error.kind() {
+            ErrorKind::Unavailable => Some(OfPlace::Unreached),
+            ErrorKind::Denied => Some(OfPlace::Denied),
+            _ => None,
+        };
         failure
     }
 }
@@ -137,7 +168,7 @@ fn exit_of(kind: ErrorKind) -> Exit {
 /// What a hint begins with where the call that failed was certainly not applied.
 pub(crate) const NOTHING_CHANGED: &str = "nothing was changed";
 
-/// The next step.
+/// The next step, where it is the same for every store.
 fn hint(error: &Error) -> Option<String> {
     let noun = error.key().map_or("flag", |key| noun(key.kind()));
     Some(match error.kind() {
@@ -153,13 +184,7 @@ fn hint(error: &Error) -> Option<String> {
         ErrorKind::Corrupt => "`flags doctor` names all that cannot be read; a record can be replaced or \
                                deleted without being read"
             .to_owned(),
-        ErrorKind::Unavailable => {
-            format!("{NOTHING_CHANGED}; check the URL in --store or FLAGS_STORE, and that the store is up")
-        }
         ErrorKind::Indeterminate => "the write may have been applied: look before you repeat it".to_owned(),
-        ErrorKind::Denied => {
-            "check the user and the password in the URL, and what the store permits that user".to_owned()
-        }
         ErrorKind::Invalid => format!("{NOTHING_CHANGED}; correct it, and repeat the command"),
         _ => return None,
     })

@@ -9,6 +9,7 @@
 //! | [`output`] | tables, the readable view, JSON, differences, progress |
 //! | [`confirm`] | the question before something is destroyed |
 //! | [`failure`] | errors with a next step, and the exit codes |
+//! | [`place`] | where a store is, as far as the next step depends on it |
 //! | [`interrupt`] | Ctrl-C |
 
 mod args;
@@ -18,6 +19,7 @@ mod failure;
 mod input;
 mod interrupt;
 mod output;
+mod place;
 mod store;
 
 use std::process::ExitCode;
@@ -26,20 +28,21 @@ use crate::args::Cli;
 use crate::commands::Session;
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::place::Place;
 
 fn main() -> ExitCode {
     let (cli, operation) = match args::parse() {
         Ok(parsed) => parsed,
         Err(exit) => return exit.into(),
     };
-    let out = Output::new(cli.global.json, Some(operation));
+    let out = Output::new(cli.global.json, Some(operation)).at(Place::of(cli.global.store.as_deref()));
     run(cli, out).unwrap_or_else(|failure| out.failure(&failure)).into()
 }
 
 fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
     interrupt::watch(out, cli.command.when_interrupted())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         let Cli { global, command } = cli;
         if let args::Command::ExitCodes = command {
             return out.text(args::EXIT_CODES);
@@ -47,10 +50,13 @@ fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
         if matches!(&command, args::Command::Eval(eval) if eval.stdin) {
             return commands::eval::lines();
         }
-        let (store, url) = store::open(&global, out).await?;
+        let (store, url) = store::open(&global, &command, out).await?;
         let session = Session { store, url, out, yes: global.yes };
         let exit = commands::run(&session, command).await?;
         session.store.close().await?;
         Ok(exit)
-    })
+    });
+    // What is known is told: a disk that does not answer a thread in the background keeps nobody waiting.
+    runtime.shutdown_background();
+    outcome
 }

@@ -1,5 +1,6 @@
 //! Opening the store; creating, updating and deleting a record of any kind.
 
+use std::io::{self, IsTerminal as _};
 use std::path::Path;
 
 use feature_flags::storage::{Batch, Expect, Revision, Stored};
@@ -9,23 +10,36 @@ use feature_flags::{
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::args::Global;
+use crate::args::{Command, Global};
 use crate::failure::{Exit, Failure};
 use crate::output::Output;
+use crate::place::Place;
 
 /// The store where none is named: a file in the current directory, which the first write creates.
 const EMBEDDED: &str = "file:flags.json";
 const EMBEDDED_FILE: &str = "flags.json";
 
 /// Opens the store that the options name; its URL, the prefix included, comes with it.
-pub(crate) async fn open(global: &Global, out: Output) -> Result<(FlagStore, String), Failure> {
+pub(crate) async fn open(
+    global: &Global,
+    command: &Command,
+    out: Output,
+) -> Result<(FlagStore, String), Failure> {
     let url = global.store.as_deref().filter(|url| !url.is_empty()).unwrap_or_else(|| {
         // Whoever forgot to name the store would look for the flag where it is not.
         if !Path::new(EMBEDDED_FILE).exists() {
             out.note("no store is named: this is ./flags.json, which the first write creates");
+        } else if command.is_about_all() && io::stderr().is_terminal() {
+            out.note("no store is named: this is ./flags.json");
         }
         EMBEDDED
     });
+    if global.prefix_is_asked_for && Place::of(Some(url)) != Place::Server {
+        return Err(Failure::usage(
+            "--prefix is about keys in Redis: a store in a file or in memory has none",
+            "leave it out, or name a store in Redis with --store",
+        ));
+    }
     let url = with_prefix(url, global.prefix.as_deref());
     match connect(&url).await {
         Ok(storage) => Ok((FlagStore::new(storage), url)),

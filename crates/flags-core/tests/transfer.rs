@@ -402,3 +402,15 @@ async fn a_plan_minds_no_deletion_of_what_it_deletes_and_moves_aliases() {
     assert_eq!(exported(&store).await, renamed);
     assert!(store.plan_import(&renamed, ImportMode::Replace).await.expect("planned").is_empty());
 }
+
+#[test]
+fn a_document_may_have_a_mark_and_printed_records() {
+    let mut one = document(&[&flag("a")], &[], &[&segment("s")]);
+    one.overrides.push(override_of(&one.flags[0], "ann"));
+    let text = one.to_json().expect("a document");
+    let printed = text.replace("\n    {", "\n    {\"revision\": \"17\",");
+    assert_eq!(printed.matches("revision").count(), 3);
+    let read = Document::from_json(format!("\u{feff}{printed}").as_bytes()).expect("a document");
+    assert_eq!(read, one);
+    assert!(Document::from_json("\u{feff}\u{feff}{}".as_bytes()).is_err());
+}

@@ -4,15 +4,13 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use flags_core::storage::{Action, Batch, Effect, Limits, Prepared, Revision};
-use flags_core::{Key, Kind, Record, Result, Timestamp};
+use flags_core::{Key, Record, Result, Timestamp};
 use flags_memory::{Entry, State};
 use rpds::RedBlackTreeMapSync;
 use sha1::{Digest, Sha1};
 
 use crate::document::{Broken, Element, Position, key_of, read, record_text, render};
-
-/// How many of the records that need a look are named to an operator.
-const MOST_NOTES: usize = 10;
+use crate::notes::{Notes, reason, twin};
 
 /// What the file holds at one moment. Cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -23,9 +21,7 @@ pub(crate) struct Contents {
     extra: Arc<BTreeMap<String, Arc<str>>>,
     /// The length of all texts together, in bytes.
     size: usize,
-    /// Whether two records claim one alias.
-    has_twins: bool,
-    /// What an operator should look at, as it was when the file was last read.
+    /// What an operator should look at.
     pub(crate) notes: Arc<[String]>,
 }
 
@@ -108,40 +104,48 @@ impl Contents {
             read.size += text.len() + 8;
             read.texts.insert_mut(key.clone(), text);
         }
-        let (state, twins) = before.followed_by(&read, &changed);
-        for (key, holder) in &twins {
-            let place = records.iter().find(|element| element.key == *key);
-            let place = place.map(|element| Position::of(whole, element.text));
-            notes.add(|| twin(key, place, holder));
+        let state = before.followed_by(&read, &changed);
+        for (key, holder) in state.twins() {
+            notes.add(|| {
+                let found = records.binary_search_by(|element| element.key.cmp(key)).ok();
+                let element = found.and_then(|found| records.get(found));
+                twin(key, element.map(|element| Position::of(whole, element.text)), holder)
+            });
         }
         read.state = Arc::new(state);
-        read.has_twins = !twins.is_empty();
         read.notes = notes.into();
         Ok(read)
     }
 
-    /// The state of `next`, of which `changed` are the records that this one does not have, and the records whose alias another
-    /// one has, with that other.
-    fn followed_by(&self, next: &Self, changed: &HashMap<Key, Entry>) -> (State, Vec<(Key, Key)>) {
-        let mut twins = Vec::new();
-        if !self.has_twins {
+    /// The same after it was written as `text`: what an operator should look at is told as it is
+    /// there.
+    pub(crate) fn written(self, text: &str) -> Self {
+        if self.notes.is_empty() {
+            return self;
+        }
+        // Rare enough to read it like somebody else's.
+        Self::parse(text.as_bytes(), &self).unwrap_or(self)
+    }
+
+    /// The state of `next`, of which `changed` are the records that this one does not have.
+    fn followed_by(&self, next: &Self, changed: &HashMap<Key, Entry>) -> State {
+        if !self.state.has_twins() {
             let mut state = State::clone(&self.state);
             let gone = self.texts.keys().filter(|key| !next.texts.contains_key(key));
             gone.chain(changed.keys()).for_each(|key| state.remove(key));
-            changed.iter().for_each(|(key, entry)| add(&mut state, key, entry, &mut twins));
-            if twins.is_empty() {
-                return (state, twins);
+            changed.iter().for_each(|(key, entry)| state.insert(key, entry.clone()));
+            if !state.has_twins() {
+                return state;
             }
-            twins.clear();
         }
         // Whichever of two records that claim one alias comes first has it, in every process, whatever that met before.
         let mut state = State::default();
         for key in next.texts.keys() {
             if let Some(entry) = changed.get(key).or_else(|| self.state.by_key(key)) {
-                add(&mut state, key, entry, &mut twins);
+                state.insert(key, entry.clone());
             }
         }
-        (state, twins)
+        state
     }
 
     /// The document that holds it.
@@ -205,54 +209,4 @@ fn is_put(ops: &[Prepared], key: &Key, stored: Option<&Record>) -> bool {
     ops.iter().any(|op| {
         op.key == *key && matches!(&op.action, Action::Put { record, .. } if Some(record) == stored)
     })
-}
-
-/// Adds a record, and notes whether another has its alias.
-fn add(state: &mut State, key: &Key, entry: &Entry, twins: &mut Vec<(Key, Key)>) {
-    let alias = entry.record().and_then(Record::alias);
-    if let Some(holder) = alias.and_then(|alias| state.key_of(&alias)) {
-        twins.push((key.clone(), holder.clone()));
-    }
-    state.insert(key, entry.clone());
-}
-
-fn twin(key: &Key, place: Option<Position>, holder: &Key) -> String {
-    let what = if key.kind() == Kind::Flag { "id" } else { "name" };
-    let place = place.map_or_else(String::new, |place| format!(", at {place},"));
-    format!("{key}{place} has the {what} of {holder}; give it one of its own")
-}
-
-/// The reason of an error, with its cause.
-fn reason(error: &flags_core::Error) -> String {
-    let field = error.field().map_or_else(String::new, |field| format!("{field}: "));
-    match std::error::Error::source(error) {
-        Some(cause) => format!("{field}{cause}"),
-        None => format!("{field}{}", error.reason()),
-    }
-}
-
-/// Notes for an operator, of which only the first are kept.
-#[derive(Debug, Default)]
-struct Notes {
-    kept: Vec<String>,
-    left_out: usize,
-}
-
-impl Notes {
-    fn add(&mut self, note: impl FnOnce() -> String) {
-        if self.kept.len() < MOST_NOTES {
-            self.kept.push(note());
-        } else {
-            self.left_out += 1;
-        }
-    }
-}
-
-impl From<Notes> for Arc<[String]> {
-    fn from(mut notes: Notes) -> Self {
-        if notes.left_out > 0 {
-            notes.kept.push(format!("{} more records need a look", notes.left_out));
-        }
-        notes.kept.into()
-    }
 }

@@ -23,6 +23,8 @@ pub(crate) enum Cause {
     Broken(Broken),
     /// It was there, and is not any more.
     Gone,
+    /// Something is there that holds no document: a directory, a pipe, a device.
+    Irregular,
     NoDirectory,
     NoFile,
     ReadOnly,
@@ -56,6 +58,11 @@ impl Fault {
         Self::new(path, Cause::Io { doing, error: Arc::new(error) })
     }
 
+    /// Whether both say the same of the same file.
+    pub(crate) fn is_like(&self, other: &Self) -> bool {
+        std::mem::discriminant(&self.cause) == std::mem::discriminant(&other.cause)
+    }
+
     /// Whether the write may have been applied.
     pub(crate) fn is_uncertain(&self) -> bool {
         matches!(self.cause, Cause::Io { doing: Doing::SyncDirectory, .. })
@@ -82,7 +89,8 @@ impl Fault {
         }
         let error = Error::new(self.kind(), self.to_string());
         match &self.cause {
-            Cause::Broken(broken) => error.with_source(broken.clone()),
+            // Where is said already.
+            Cause::Broken(broken) => error.with_source(broken.what.clone()),
             Cause::Io { error: cause, .. } => error.with_source(Arc::clone(cause)),
             _ => error,
         }
@@ -107,6 +115,9 @@ impl fmt::Display for Fault {
             }
             Cause::Gone => {
                 write!(f, "{path:?} is gone; put it back, or open the store anew to begin with an empty one")
+            }
+            Cause::Irregular => {
+                write!(f, "{path:?} is a directory, a pipe or a device; put a regular file there")
             }
             Cause::NoDirectory => write!(f, "the directory of {path:?} does not exist; create it"),
             Cause::NoFile => write!(f, "{path:?} does not name a file; give the path of one"),

@@ -11,6 +11,9 @@ use crate::fault::{Cause, Fault};
 use crate::store::FileStorage;
 use crate::url;
 
+/// No call takes longer. Instants that are further away than a clock counts are none.
+const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+
 #[derive(Debug, Clone)]
 pub(crate) struct Options {
     pub(crate) path: PathBuf,
@@ -55,7 +58,8 @@ impl FileBuilder {
         url::parse(url)
     }
 
-    /// How long one call may take: reading the file where it changed, waiting for other writers, writing. 5 s unless said otherwise.
+    /// How long one call may take: reading the file where it changed, waiting for other writers,
+    /// writing. 5 s unless said otherwise, and a year at most.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self
@@ -81,6 +85,7 @@ impl FileBuilder {
     }
 
     /// Reads the file. One that does not exist is an empty store, and created by the first commit; its directory has to exist.
+    /// One that is empty is waited for a moment: some programs empty a file before they write it.
     ///
     /// Must be called within a tokio runtime, as every method of the store.
     ///
@@ -96,6 +101,7 @@ impl FileBuilder {
         if self.options.poll_interval.is_some_and(|interval| interval.is_zero()) {
             return Err(zero("poll_interval"));
         }
+        self.options.deadline = self.options.deadline.min(LONGEST);
         self.options.path = absolute(&self.options.path).map_err(|fault| fault.error())?;
         FileStorage::open_with(self.options).await
     }

@@ -84,10 +84,11 @@ fn remove(next: &mut State, batch: &[Prepared]) -> Vec<Key> {
     let mut cascaded = Vec::new();
     for op in batch.iter().filter(|op| matches!(op.action, Action::Delete)) {
         let owned: Vec<Key> = owned(next, &op.key).cloned().collect();
-        next.remove(&op.key);
-        owned.iter().for_each(|key| next.remove(key));
+        next.take(&op.key);
+        owned.iter().for_each(|key| next.take(key));
         cascaded.extend(owned.into_iter().filter(|key| !named.contains(key)));
     }
+    next.adopt();
     cascaded
 }
 
@@ -100,12 +101,13 @@ fn write(next: &mut State, batch: &[Prepared], now: Timestamp, mut revise: impl 
         })
     };
     // All aliases are given up before any is taken, so that two records can swap theirs.
-    puts().for_each(|(key, _)| next.remove(key));
+    puts().for_each(|(key, _)| next.take(key));
     for (key, record) in puts() {
         if !record.is_expired(now) {
-            next.insert(key, Entry::new(record.clone(), revise(key)));
+            next.put(key, Entry::new(record.clone(), revise(key)));
         }
     }
+    next.adopt();
 }
 
 /// The states before and after a batch.
@@ -140,7 +142,11 @@ impl Judge<'_> {
         let former = flag_id(self.current, key);
         let rebound = matches!(record, Record::Flag(flag) if former.is_some_and(|id| id != flag.id));
         // Whoever holds an alias keeps it: a put that could not take its own has lost it to another.
-        let lost = record.alias().is_some_and(|alias| self.next.key_of(&alias) != Some(key));
+        // It may also have been faster than one that claimed it before.
+        let lost = record.alias().is_some_and(|alias| {
+            self.next.key_of(&alias) != Some(key)
+                || (self.next.has_twins_of(&alias) && self.current.key_of(&alias) != Some(key))
+        });
         if rebound || lost { Err(Error::alias_conflict(key.clone())) } else { Ok(()) }
     }
 

@@ -1,5 +1,8 @@
 //! [`State`]: everything that the store holds, at one moment.
 
+#[cfg(test)]
+mod tests;
+
 use std::sync::Arc;
 
 use flags_core::storage::{Query, Stored};
@@ -20,6 +23,9 @@ type Entries = HashTrieMapSync<Key, Entry>;
 pub struct State {
     by_kind: RedBlackTreeMapSync<Kind, Entries>,
     by_alias: HashTrieMapSync<Alias, Key>,
+    /// Records that claim an alias which another one has, as a foreign writer may leave them
+    /// behind.
+    twins: RedBlackTreeMapSync<Alias, RedBlackTreeSetSync<Key>>,
     by_owner: HashTrieMapSync<FlagId, HashTrieSetSync<Key>>,
     by_expiry: RedBlackTreeSetSync<(Timestamp, Key)>,
 }
@@ -80,14 +86,49 @@ impl State {
         }
     }
 
+    /// Whether two records claim one alias.
+    #[must_use]
+    pub fn has_twins(&self) -> bool {
+        !self.twins.is_empty()
+    }
+
+    /// Each record that claims an alias which another one has, by its key, and that other one.
+    pub fn twins(&self) -> impl Iterator<Item = (&Key, &Key)> {
+        self.twins.iter().flat_map(|(alias, keys)| {
+            let holder = self.key_of(alias);
+            keys.iter().filter_map(move |key| Some((key, holder?)))
+        })
+    }
+
+    pub(crate) fn has_twins_of(&self, alias: &Alias) -> bool {
+        self.twins.contains_key(alias)
+    }
+
     /// Puts a record under that key, unjudged, as a foreign writer does. An alias that another record holds stays with it.
     pub fn insert(&mut self, key: &Key, entry: Entry) {
-        self.remove(key);
-        // An alias that another record holds stays with it; the writer is refused, or is foreign.
-        if let Some(alias) = entry.alias()
-            && !self.by_alias.contains_key(&alias)
-        {
-            self.by_alias.insert_mut(alias, key.clone());
+        self.put(key, entry);
+        self.adopt();
+    }
+
+    /// Removes the record and its index entries, and nothing that it owns. Where others claim its
+    /// alias, the first of them has it from then on.
+    pub fn remove(&mut self, key: &Key) {
+        self.take(key);
+        self.adopt();
+    }
+
+    /// Like [`insert`](Self::insert), but an alias that becomes free stays so.
+    pub(crate) fn put(&mut self, key: &Key, entry: Entry) {
+        self.take(key);
+        if let Some(alias) = entry.alias() {
+            if self.by_alias.contains_key(&alias) {
+                // The writer is refused, or is foreign.
+                let mut twins = self.twins.get(&alias).cloned().unwrap_or_default();
+                twins.insert_mut(key.clone());
+                self.twins.insert_mut(alias, twins);
+            } else {
+                self.by_alias.insert_mut(alias, key.clone());
+            }
         }
         if let Some(owner) = entry.owner() {
             let mut owned = self.by_owner.get(&owner).cloned().unwrap_or_default();
@@ -102,16 +143,17 @@ impl State {
         self.by_kind.insert_mut(key.kind(), entries);
     }
 
-    /// Removes the record and its index entries, and nothing that it owns.
-    pub fn remove(&mut self, key: &Key) {
+    /// Like [`remove`](Self::remove), but an alias that becomes free stays so.
+    pub(crate) fn take(&mut self, key: &Key) {
         let Some(entry) = self.by_key(key).cloned() else {
             return;
         };
-        if let Some(alias) = entry.alias()
-            // A foreign writer's duplicate never held it.
-            && self.by_alias.get(&alias) == Some(key)
-        {
-            self.by_alias.remove_mut(&alias);
+        if let Some(alias) = entry.alias() {
+            if self.by_alias.get(&alias) == Some(key) {
+                self.by_alias.remove_mut(&alias);
+            } else {
+                self.forget_twin(&alias, key);
+            }
         }
         if let Some(owner) = entry.owner()
             && let Some(mut owned) = self.by_owner.get(&owner).cloned()
@@ -132,13 +174,37 @@ impl State {
         }
     }
 
+    fn forget_twin(&mut self, alias: &Alias, key: &Key) {
+        if let Some(mut twins) = self.twins.get(alias).cloned() {
+            twins.remove_mut(key);
+            if twins.is_empty() {
+                self.twins.remove_mut(alias);
+            } else {
+                self.twins.insert_mut(alias.clone(), twins);
+            }
+        }
+    }
+
+    /// Gives each alias that nobody holds to the first record that claims it.
+    pub(crate) fn adopt(&mut self) {
+        let free = |alias: &Alias| self.key_of(alias).is_none();
+        let heirs = self.twins.iter().filter(|(alias, _)| free(alias));
+        let heirs: Vec<(Alias, Key)> =
+            heirs.filter_map(|(alias, keys)| Some((alias.clone(), keys.first()?.clone()))).collect();
+        for (alias, key) in heirs {
+            self.forget_twin(&alias, &key);
+            self.by_alias.insert_mut(alias, key);
+        }
+    }
+
     /// Removes what has expired, and says what: no reader sees it any more, and it should not take up memory for ever.
     pub(crate) fn trim(&mut self, now: Timestamp) -> Vec<Key> {
         let mut expired = Vec::new();
         while let Some((at, key)) = self.by_expiry.first().cloned()
             && at <= now
         {
-            self.remove(&key);
+            // No record that expires has an alias.
+            self.take(&key);
             expired.push(key);
         }
         expired

@@ -23,6 +23,15 @@ fn live_and_die(path: &Path, life: Duration) -> Result<Option<u64>> {
     killed::after(walker, life)
 }
 
+/// How many drafts there are.
+fn drafts(directory: &Path) -> Result<usize> {
+    let mut drafts = 0;
+    for entry in std::fs::read_dir(directory)? {
+        drafts += usize::from(entry?.file_name().to_string_lossy().starts_with(".flags.json."));
+    }
+    Ok(drafts)
+}
+
 /// Everything that is in the file, in order.
 async fn everything(storage: &FileStorage) -> Result<Vec<Record>> {
     let mut all = Vec::new();
@@ -44,7 +53,9 @@ async fn a_writer_killed_at_any_moment_leaves_the_old_state_or_the_new_one() -> 
     for _ in 0..KILLS {
         let life = Duration::from_micros(fastrand::u64(..LIFE.as_micros() as u64));
         let reached = live_and_die(&path, life)?.unwrap_or(known);
-        leftovers += usize::from(directory.path().join("flags.json.tmp").exists());
+        let drafts = drafts(directory.path())?;
+        ensure!(drafts <= 1, "{drafts} drafts: each writer removes what the one before it left");
+        leftovers += drafts;
         let storage = FileStorage::open(&path).await.context("a writer died, and the file is broken")?;
         let found = storage.get(&[counter()]).await?.pop().context("one answer")??;
         let n = found.and_then(|stored| number(&stored.record)).unwrap_or_default();

@@ -101,6 +101,52 @@ async fn whoever_has_no_permission_is_denied_and_changes_nothing() -> Result<()>
     Ok(())
 }
 
+/// What the directory gives a new file is another group than that of the file; and only an
+/// administrator may give a file away.
+#[cfg(unix)]
+#[tokio::test]
+async fn users_who_share_a_file_by_its_group_do_not_lock_each_other_out() -> Result<()> {
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    let [ann, bob, team, others] = [61_001, 61_002, 61_003, 61_004];
+    if !is_root()? {
+        println!("only an administrator can be several users");
+        return Ok(());
+    }
+    let directory = tempfile::tempdir()?;
+    fs::set_permissions(directory.path(), fs::Permissions::from_mode(0o755))?;
+    let counter = directory.path().join("counter");
+    fs::copy(env!("CARGO_BIN_EXE_counter"), &counter)?;
+    let place = directory.path().join("place");
+    let path = place.join("flags.json");
+    let lock = place.join("flags.json.lock");
+    // (the mode of the file, the group of who writes it, the mode that it has then)
+    for (mode, group, then) in [(0o660, team, 0o660), (0o666, others, 0o606)] {
+        fs::create_dir(&place)?;
+        chown(&place, None, Some(others))?;
+        fs::set_permissions(&place, fs::Permissions::from_mode(0o2777))?;
+        let flag = Flag::new(FlagKey::new("count")?);
+        FileStorage::open(&path).await?.commit(Batch::new().put(flag, Expect::Absent)).await?;
+        for file in [&path, &lock] {
+            chown(file, Some(ann), Some(team))?;
+            fs::set_permissions(file, fs::Permissions::from_mode(mode))?;
+        }
+        let writes = |user: u32, group: u32| -> Result<()> {
+            let output = Command::new(&counter).arg(&path).args(["1", "3"]).uid(user).gid(group).output()?;
+            ensure!(output.status.success(), "{user} cannot write it: {output:?}");
+            Ok(())
+        };
+        writes(bob, group)?;
+        let metadata = fs::metadata(&path)?;
+        ensure!(metadata.uid() == bob, "{metadata:?}");
+        ensure!(metadata.gid() == group, "the group is {}", metadata.gid());
+        ensure!(metadata.mode() & 0o777 == then, "{:o}", metadata.mode());
+        writes(ann, team)?;
+        fs::remove_dir_all(&place)?;
+    }
+    Ok(())
+}
+
 #[cfg(unix)]
 fn is_root() -> Result<bool> {
     use std::os::unix::fs::MetadataExt as _;

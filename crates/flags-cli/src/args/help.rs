@@ -28,8 +28,8 @@ Examples:
   flags flag get new-checkout --json |
     jq '.tags += [\"web\"]' | flags flag update -f -
   flags override set new-checkout user 42 --expires-in 2h
-  flags export > flags.json
-  flags import flags.json --dry-run
+  flags export --output backup.json
+  flags import backup.json --dry-run
 
 `flags help COMMAND` has more, `flags help exit-codes` is for scripts.";
 
@@ -150,8 +150,13 @@ pub(super) const EXPORT: &str = "\
 Records that cannot be read are named on standard error, and the exit code is 1.
 Records whose flag does not exist, or cannot be read, are named and left out.
 
-Example:
-  flags export > flags.json";
+With --output the file is replaced at one stroke once the document is whole, and
+is otherwise left as it was. Don't let a shell write into the file that holds the
+store (`> flags.json`): it is emptied before this program is there to read it.
+
+Examples:
+  flags export --output backup.json
+  flags export | gzip > backup.json.gz";
 
 pub(super) const IMPORT: &str = "\
 Without --replace nothing is deleted. With it, what somebody at the terminal
@@ -160,12 +165,14 @@ Records are written in batches; repeat an import that was interrupted, and what
 is there already is left alone.
 
 Examples:
-  flags import flags.json --dry-run
-  flags import flags.json --replace --yes";
+  flags import backup.json --dry-run
+  flags import backup.json --replace --yes";
 
 pub(super) const WATCH: &str = "\
 A store that cannot tell of changes ends it with exit code 1; with --json the
-kind is `unsupported`. While the store does not answer it is asked again.
+kind is `unsupported`. While the store does not answer it is asked again. Where
+the store can say why it is not followed, such as the line in which a file is
+broken, that is on standard error.
 
 A line says what was written and by which members a flag has changed. With
 --json each line is an object: {\"change\": \"changed\", \"key\", \"record\"}, the

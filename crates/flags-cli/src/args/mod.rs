@@ -12,6 +12,7 @@ mod shared;
 mod transfer;
 mod watch;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 
 pub(crate) use eval::Eval;
@@ -22,7 +23,7 @@ pub(crate) use owned::{OwnedCommand, Unfiltered};
 pub(crate) use schedule::{ScheduleCommand, ScheduleList};
 pub(crate) use segment::SegmentCommand;
 pub(crate) use shared::{Global, Update};
-pub(crate) use transfer::Import;
+pub(crate) use transfer::{Export, Import};
 pub(crate) use watch::Watch;
 
 use crate::failure::Exit;
@@ -61,9 +62,9 @@ pub(crate) enum Command {
     /// Decide a flag for a context, with the reason.
     #[command(after_help = help::EVAL)]
     Eval(Eval),
-    /// Write the whole store to standard output, as one JSON document.
+    /// Write the whole store as one JSON document, to standard output or a file.
     #[command(after_help = help::EXPORT)]
-    Export,
+    Export(Export),
     /// Bring an exported document into the store.
     #[command(after_help = help::IMPORT)]
     Import(Import),
@@ -98,12 +99,18 @@ impl Command {
             Self::Import(import) if !import.dry_run => {
                 "what was imported so far is whole and stays; repeat the command to import the rest"
             }
-            Self::Export => "nothing was changed; the document is not complete, repeat the command",
+            Self::Export(_) => "nothing was changed; the document is not complete, repeat the command",
             Self::Scheduler => EXECUTED,
             Self::Schedule(command) if command.executes() => EXECUTED,
             only_reads if only_reads.only_reads() => "nothing was changed",
             _ => "each record is either as it was or as you asked for; look, and repeat what is missing",
         }
+    }
+
+    /// Whether it is about everything in the store, so that somebody who means another one should
+    /// know.
+    pub(crate) fn is_about_all(&self) -> bool {
+        matches!(self, Self::Export(_) | Self::Import(_))
     }
 
     fn only_reads(&self) -> bool {
@@ -118,7 +125,7 @@ impl Command {
             Self::Import(import) => import.dry_run,
             Self::Doctor { repair } => !repair,
             Self::Scheduler => false,
-            Self::Eval(_) | Self::Export | Self::Watch(_) | Self::Health | Self::ExitCodes => true,
+            Self::Eval(_) | Self::Export(_) | Self::Watch(_) | Self::Health | Self::ExitCodes => true,
         }
     }
 }
@@ -126,7 +133,8 @@ impl Command {
 /// Reads the command line, and what it calls, as in `flag get`. Help and mistakes are printed here.
 pub(crate) fn parse() -> Result<(Cli, &'static str), Exit> {
     let matches = Cli::command().try_get_matches().map_err(mistake::report)?;
-    let cli = Cli::from_arg_matches(&matches).map_err(mistake::report)?;
+    let mut cli = Cli::from_arg_matches(&matches).map_err(mistake::report)?;
+    cli.global.prefix_is_asked_for = matches.value_source("prefix") == Some(ValueSource::CommandLine);
     // Once for the life of the process, and wanted until its end.
     Ok((cli, operation(&matches).leak()))
 }

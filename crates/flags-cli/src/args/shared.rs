@@ -19,6 +19,10 @@ pub(crate) struct Global {
     /// What every key in Redis begins with, instead of `feature_flags:`
     #[arg(long, global = true, help_heading = GLOBAL, env = "FLAGS_PREFIX", value_name = "PREFIX", hide_env_values = true)]
     pub(crate) prefix: Option<String>,
+    /// Whether the command line has it, rather than the environment, which may be meant for another
+    /// store.
+    #[arg(skip)]
+    pub(crate) prefix_is_asked_for: bool,
     /// Print JSON, also for errors
     #[arg(long, global = true, help_heading = GLOBAL)]
     pub(crate) json: bool,

@@ -1,9 +1,17 @@
-//! `flags import`.
+//! `flags export` and `flags import`.
 
 use std::path::PathBuf;
 
 use clap::Args;
 use feature_flags::transfer::ImportMode;
+
+/// Where to export to.
+#[derive(Args)]
+pub(crate) struct Export {
+    /// The file to write, once the document is whole; not the one that holds the store
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+}
 
 /// What to import, and how.
 #[derive(Args)]

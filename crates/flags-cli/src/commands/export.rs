@@ -1,6 +1,7 @@
 //! `flags export`.
 
-use std::io::{BufWriter, Write as _};
+use std::io::{self, Write as _};
+use std::path::Path;
 
 use feature_flags::storage::Query;
 use feature_flags::{Error, Kind, Record};
@@ -8,15 +9,89 @@ use serde::Serialize;
 
 use super::orphans::Orphans;
 use super::{Session, listing};
+use crate::args::Export;
 use crate::failure::{Exit, Failure};
-use crate::output::Progress;
+use crate::output::{Progress, Sink, count};
 
-/// Writes the document that the library's export writes, one kind at a time: no more than the largest kind is in memory.
-pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
-    let mut stdout = BufWriter::new(std::io::stdout().lock());
+pub(super) async fn run(session: &Session, export: &Export) -> Result<Exit, Failure> {
+    let (mut sink, path) = match &export.output {
+        Some(path) if path != Path::new("-") => {
+            refuse_store(session, path).await?;
+            (Sink::file(path).map_err(|error| unwritten(path, &error))?, Some(path))
+        }
+        _ => (Sink::stdout(), None),
+    };
     let (mut orphans, mut corrupt) = (Orphans::default(), Vec::new());
+    let number = document(session, &mut sink, &mut orphans, &mut corrupt).await?;
+    match (sink.finish(), path) {
+        (Ok(()), Some(path)) => {
+            session.out.note(&format!("exported {} to {}", count(number, "record"), path.display()));
+        }
+        (Err(error), Some(path)) => return Err(unwritten(path, &error)),
+        (finished, None) => finished?,
+    }
+    let ownerless = orphans.found(session).await?;
+    for key in &ownerless.keys {
+        session.out.warning(&ownerless.why.about(key));
+    }
+    let exit = if corrupt.is_empty() { Exit::Ok } else { Exit::Failed };
+    for error in corrupt {
+        session.out.failure(&error.into());
+    }
+    Ok(exit)
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::input(
+        format!("{} cannot be written: {error}", path.display()),
+        "it is as it was; name a file in a directory that exists and that you may write to",
+    )
+}
+
+/// Refuses the file that holds the store: it is a document, but the order of its lines and what
+/// others add to it are its own.
+async fn refuse_store(session: &Session, path: &Path) -> Result<(), Failure> {
+    if session.store.storage().descriptor().name() != "file" {
+        return Ok(());
+    }
+    let health = session.store.health_check().await?;
+    let store = health.facts.iter().find(|fact| fact.name == "path").map(|fact| Path::new(&fact.value));
+    if store.is_some_and(|store| is_same_file(store, path)) {
+        return Err(Failure::usage(
+            format!("{} is the store itself", path.display()),
+            "name another file, such as backup.json",
+        ));
+    }
+    Ok(())
+}
+
+/// Whether both lead to one file, which need not exist.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    #[cfg(unix)]
+    if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) {
+        use std::os::unix::fs::MetadataExt as _;
+        return (one.dev(), one.ino()) == (other.dev(), other.ino());
+    }
+    let place = |path: &Path| {
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        path.canonicalize()
+            .ok()
+            .or_else(|| Some(folder.unwrap_or(Path::new(".")).canonicalize().ok()?.join(path.file_name()?)))
+    };
+    place(one).is_some_and(|one| place(other) == Some(one))
+}
+
+/// Writes the document that the library's export writes, one kind at a time: no more than the
+/// largest kind is in memory.
+async fn document(
+    session: &Session,
+    sink: &mut Sink,
+    orphans: &mut Orphans,
+    corrupt: &mut Vec<Error>,
+) -> Result<usize, Failure> {
     let progress = Progress::counting("records exported");
-    stdout.write_all(b"{\n  \"version\": 1")?;
+    let mut number = 0;
+    sink.write_all(b"{\n  \"version\": 1")?;
     for kind in Kind::ALL {
         let mut records: Vec<Record> = Vec::new();
         let keep = |stored: feature_flags::storage::Stored| {
@@ -31,26 +106,18 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
         unread.iter().for_each(|error| orphans.unreadable(error));
         corrupt.append(&mut unread);
         records.sort_by_cached_key(Record::key);
-        write!(stdout, ",\n  \"{kind}s\": [")?;
+        write!(sink, ",\n  \"{kind}s\": [")?;
         let mut separator = "\n    ";
         for record in &records {
-            write!(stdout, "{separator}{}", indented(record)?)?;
+            write!(sink, "{separator}{}", indented(record)?)?;
             separator = ",\n    ";
         }
-        stdout.write_all(if records.is_empty() { b"]" } else { b"\n  ]" })?;
+        sink.write_all(if records.is_empty() { b"]" } else { b"\n  ]" })?;
+        number += records.len();
     }
-    stdout.write_all(b"\n}\n")?;
-    stdout.flush()?;
-    drop(progress);
-    let ownerless = orphans.found(session).await?;
-    for key in &ownerless.keys {
-        session.out.warning(&ownerless.why.about(key));
-    }
-    let exit = if corrupt.is_empty() { Exit::Ok } else { Exit::Failed };
-    for error in corrupt {
-        session.out.failure(&error.into());
-    }
-    Ok(exit)
+    sink.write_all(b"\n}\n")?;
+    sink.flush()?;
+    Ok(number)
 }
 
 /// A record as it is in a document. Its values keep their exact text: nothing inside them is indented.
@@ -68,7 +135,7 @@ fn indented(record: &Record) -> Result<String, Failure> {
         Record::Segment(segment) => nested(&**segment),
         other => return Err(crate::store::unknown(&other.key()).into()),
     };
-    let text = text.map_err(std::io::Error::from)?;
+    let text = text.map_err(io::Error::from)?;
     let inner = text.strip_prefix("[\n  [\n    ").and_then(|rest| rest.strip_suffix("\n  ]\n]"));
     Ok(inner.unwrap_or(&text).to_owned())
 }

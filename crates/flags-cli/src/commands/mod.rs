@@ -1,5 +1,6 @@
 //! The commands.
 
+mod complaints;
 mod doctor;
 pub(crate) mod eval;
 mod export;
@@ -55,7 +56,7 @@ pub(crate) async fn run(session: &Session, command: Command) -> Result<Exit, Fai
         Command::Phase(command) => owned::run(session, Kind::RolloutPhase, command).await,
         Command::Segment(command) => segment::run(session, command).await,
         Command::Eval(eval) => eval::run(session, &eval).await,
-        Command::Export => export::run(session).await,
+        Command::Export(export) => export::run(session, &export).await,
         Command::Import(import) => import::run(session, &import).await,
         Command::Watch(watch) => watch::run(session, &watch).await,
         Command::Scheduler => scheduler::run(session).await,

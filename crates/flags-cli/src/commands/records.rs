@@ -113,7 +113,7 @@ pub(super) async fn delete(
                     // The error counts, also where nobody reads this.
                     let _ = session.out.value(&deleted);
                 }
-                return Err(part_is_done("deleted", error.into()));
+                return Err(part_is_done(session, "deleted", error.into()));
             }
             return Err(error.into());
         }
@@ -128,9 +128,9 @@ fn several_under_one_revision() -> Failure {
 }
 
 /// A failure after others were written: its own hint knows of one record, and repeating all of them may be wrong.
-fn part_is_done(verb: &str, failure: Failure) -> Failure {
+fn part_is_done(session: &Session, verb: &str, failure: Failure) -> Failure {
     let mut hint = format!("what was {verb} before that stays so: leave it out when you repeat the command");
-    if let Some(own) = failure.hint.as_ref().filter(|own| !own.starts_with(NOTHING_CHANGED)) {
+    if let Some(own) = session.out.hint(&failure).filter(|own| !own.starts_with(NOTHING_CHANGED)) {
         hint.push_str(&format!("; {own}"));
     }
     failure.with_hint(hint)
@@ -184,7 +184,7 @@ impl<'a> Done<'a> {
         }
         // The error counts, also where nobody reads this.
         let _ = self.session.out.written(&self.written, self.array);
-        part_is_done(self.verb, failure)
+        part_is_done(self.session, self.verb, failure)
     }
 
     pub(super) fn print(self) -> Result<Exit, Failure> {

@@ -10,8 +10,8 @@ use feature_flags::{Clock as _, Error, ErrorKind, SystemClock, Timestamp};
 use futures_util::future;
 use tokio::sync::mpsc;
 
-use super::Session;
 use super::teller::Teller;
+use super::{Session, complaints};
 use crate::failure::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{Outcome, count, second};
@@ -29,6 +29,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     session.out.note("executing what is due; Ctrl-C ends");
     let mut teller = Teller::start()?;
     let (tell, mut told) = mpsc::unbounded_channel();
+    let (complain, mut complained) = mpsc::unbounded_channel();
     let work = async {
         // Moved, so that what is told ends with the work.
         let tell = tell;
@@ -40,6 +41,15 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
         loop {
             let ran = tokio::select! {
                 ran = told.recv() => ran,
+                Some(warning) = complained.recv() => {
+                    let out = session.out;
+                    let line = move || {
+                        out.warning(&Failure::health(warning));
+                        Ok(())
+                    };
+                    teller.tell(line, move |count| out.note(&untold(count)));
+                    continue;
+                }
                 failure = teller.failed() => return Err(unread(&failure)),
             };
             let Some(ran) = ran else { return Ok(()) };
@@ -65,7 +75,10 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
             known = now;
         }
     };
-    future::try_join(work, tell).await?;
+    tokio::select! {
+        done = future::try_join(work, tell) => done?,
+        never = complaints::tell(session, |warning| drop(complain.send(warning))) => match never {},
+    };
     teller.finish(LAST_WORDS).await.map_err(|failure| unread(&failure))?;
     Ok(Exit::Ok)
 }

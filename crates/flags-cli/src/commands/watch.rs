@@ -10,6 +10,7 @@ use feature_flags::storage::{BoxStream, Change, Query, Stored};
 use feature_flags::{Clock as _, Error, ErrorKind, Key, Kind, SystemClock};
 use futures_util::{FutureExt as _, StreamExt as _};
 
+use super::complaints::Complaints;
 use super::{Session, listing};
 use crate::args::Watch;
 use crate::failure::{Exit, Failure};
@@ -28,6 +29,7 @@ pub(super) async fn run(session: &Session, watch: &Watch) -> Result<Exit, Failur
     let mut following = Following {
         session,
         known: None,
+        complaints: Complaints::default(),
         live: if watch.lines || session.out.is_json() { None } else { Live::on_terminal() },
         left: watch.count.map(u64::from),
     };
@@ -66,6 +68,7 @@ struct Following<'a> {
     session: &'a Session,
     /// The flags as they were last seen, so that a line can say what has changed; none before they were first read.
     known: Option<BTreeMap<Key, Stored>>,
+    complaints: Complaints,
     live: Option<Live>,
     /// How many changes are to be told still.
     left: Option<u64>,
@@ -102,8 +105,15 @@ impl Following<'_> {
             if self.live.is_none() {
                 out.note("the store is lost; what changes now is told once it is back");
             }
+            for warning in self.complaints.news(self.session).await {
+                match &mut self.live {
+                    Some(live) => live.tell(clean(&warning)),
+                    None => out.warning(&Failure::health(warning)),
+                }
+            }
             return self.draw("the store is lost; this is how it was");
         }
+        self.complaints = Complaints::known(self.session).await;
         // Programs read what they need themselves: anything may have changed.
         if out.is_json() { Ok(()) } else { self.compare().await }
     }

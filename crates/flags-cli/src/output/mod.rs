@@ -7,6 +7,7 @@ mod json;
 mod live;
 mod progress;
 mod show;
+mod sink;
 mod table;
 mod text;
 mod tree;
@@ -26,10 +27,12 @@ pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
 pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
+pub(crate) use sink::Sink;
 pub(crate) use text::{clean, count, second};
 pub(crate) use tree::tree;
 
 use crate::failure::{Exit, Failure};
+use crate::place::Place;
 
 /// The keys of flags by their ids, for tables that show records of several flags.
 pub(crate) type FlagNames = HashMap<FlagId, String>;
@@ -40,6 +43,8 @@ pub(crate) struct Output {
     json: bool,
     /// What the user called, as in `flag get`.
     operation: Option<&'static str>,
+    /// Where the store is.
+    place: Place,
 }
 
 /// A change, for programs.
@@ -53,8 +58,19 @@ struct Changed<'a> {
 }
 
 impl Output {
+    /// About no store, or one at a server.
     pub(crate) fn new(json: bool, operation: Option<&'static str>) -> Self {
-        Self { json, operation }
+        Self { json, operation, place: Place::Server }
+    }
+
+    /// About a store at that place.
+    pub(crate) fn at(self, place: Place) -> Self {
+        Self { place, ..self }
+    }
+
+    /// The next step after a failure.
+    pub(crate) fn hint(self, failure: &Failure) -> Option<String> {
+        failure.hint_at(self.place)
     }
 
     /// Whether a program reads it.
@@ -77,7 +93,8 @@ impl Output {
 
     fn complain(self, how: &str, failure: &Failure) {
         if self.json {
-            let object = failure.to_json(self.operation).unwrap_or_else(|_| failure.message.clone());
+            let object =
+                failure.to_json(self.operation, self.place).unwrap_or_else(|_| failure.message.clone());
             tell(&format!("{object}\n"));
             return;
         }
@@ -85,8 +102,8 @@ impl Output {
         let how = if failure.exit == Exit::Ok { how.yellow() } else { how.red() };
         let about = failure.key.as_ref().map_or_else(String::new, |key| format!("{key}: "));
         tell(&format!("{how} {}\n", clean(&format!("{about}{}", failure.message))));
-        if let Some(hint) = &failure.hint {
-            tell(&format!("{} {}\n", style("hint:").for_stderr().bold(), clean(hint)));
+        if let Some(hint) = self.hint(failure) {
+            tell(&format!("{} {}\n", style("hint:").for_stderr().bold(), clean(&hint)));
         }
     }
 

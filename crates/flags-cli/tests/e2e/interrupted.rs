@@ -48,9 +48,14 @@ async fn what_only_reads_ends_at_once_and_changes_nothing() -> Result<()> {
     let slow = cli.through(&proxy);
 
     // While it reads: an answer that it waits for is kept back.
+    let folder = tempfile::tempdir()?;
+    let backup = folder.path().join("backup.json");
+    std::fs::write(&backup, "the one before")?;
+    let backup = backup.to_str().context("a path in UTF-8")?;
     for (args, hint) in [
         (&["flag", "list"][..], "nothing was changed"),
         (&["export"], "the document is not complete"),
+        (&["export", "--output", backup], "the document is not complete"),
         (&["doctor"], "nothing was changed"),
     ] {
         proxy.hold_after(500_000);
@@ -60,6 +65,9 @@ async fn what_only_reads_ends_at_once_and_changes_nothing() -> Result<()> {
         ended(process, hint).with_context(|| format!("flags {args:?} while it reads"))?;
         proxy.release();
     }
+
+    ensure!(std::fs::read_to_string(backup)? == "the one before");
+    ensure!(std::fs::read_dir(folder.path())?.count() == 1, "and nothing half written is left");
 
     // While it writes: nobody takes more than the first bytes from it.
     for (args, hint) in [

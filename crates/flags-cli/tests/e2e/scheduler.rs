@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
@@ -43,6 +44,7 @@ impl Drop for Process {
 pub(crate) struct Scheduler {
     process: Process,
     lines: std::io::Lines<BufReader<ChildStdout>>,
+    notes: Receiver<String>,
 }
 
 impl Scheduler {
@@ -54,9 +56,10 @@ impl Scheduler {
         let mut notes = BufReader::new(process.stderr.take().context("its notes")?).lines();
         let said = notes.next().context("a note")??;
         ensure!(said.starts_with("executing what is due"), "{said}");
-        // What it has to say later is for nobody, and must not end it.
-        std::thread::spawn(move || notes.for_each(drop));
-        Ok(Self { process: Process(process), lines })
+        let (tell, told) = channel();
+        // Whether or not anybody is interested: it must not end for want of a reader.
+        std::thread::spawn(move || notes.map_while(Result::ok).for_each(|note| drop(tell.send(note))));
+        Ok(Self { process: Process(process), lines, notes: told })
     }
 
     fn line(&mut self) -> Result<String> {
@@ -373,4 +376,20 @@ fn each_change_is_executed_once_and_in_order_by_schedulers_that_are_killed() -> 
         ensure!(flag["default_value"] == CHANGES / FLAGS - 1, "{flag}");
     }
     Ok(())
+}
+
+#[test]
+fn a_scheduler_says_why_a_file_is_not_followed() -> Result<()> {
+    let dir = tempfile::tempdir()?;
+    let path = dir.path().join("flags.json");
+    let mut cli = Cli::on(format!("file:{}", path.display()));
+    cli.ok("flag create a", "")?;
+    let scheduler = Scheduler::start(&cli)?;
+    // At one stroke: a file that is half written is broken too.
+    let edit = dir.path().join("edit");
+    std::fs::write(&edit, "{\n  oops\n}")?;
+    std::fs::rename(&edit, &path)?;
+    let why = scheduler.notes.recv_timeout(BOUND).context("it says nothing")?;
+    ensure!(why.starts_with("warning: ") && why.contains("line 2, column 3"), "{why}");
+    scheduler.ends_cleanly()
 }

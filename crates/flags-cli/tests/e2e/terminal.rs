@@ -12,7 +12,7 @@ use rexpect::session::{PtySession, spawn_command};
 use crate::cli::{Cli, many_flags};
 
 /// How long an answer may take, on however busy a machine.
-const PATIENCE_MS: u64 = 120_000;
+pub(crate) const PATIENCE_MS: u64 = 120_000;
 
 /// Runs it at a terminal.
 pub(crate) fn at_a_terminal(cli: &Cli, args: &[&str]) -> Result<PtySession> {

@@ -141,6 +141,40 @@ fn people_read_what_has_changed() -> Result<()> {
 }
 
 #[test]
+fn why_a_file_is_not_followed_is_said() -> Result<()> {
+    let (dir, mut cli) = file()?;
+    let path = dir.path().join("flags.json");
+    cli.ok("flag create a", "")?;
+    let good = std::fs::read_to_string(&path)?;
+    let on = good.replace("\"default_enabled\": false", "\"default_enabled\": true");
+    let mut watch = Watch::start(&cli, &["--lines", "--count", "1"])?;
+    let mut programs = Watch::start(&cli, &["--json", "--count", "1"])?;
+    ensure!(watch.note()?.starts_with("following 1 flag"));
+    ensure!(programs.json()? == serde_json::json!({"change": "resync"}));
+
+    // At one stroke: a file that is half written is broken too.
+    let edit = dir.path().join("edit");
+    std::fs::write(&edit, "{\n  oops\n}")?;
+    std::fs::rename(&edit, &path)?;
+    ensure!(watch.note()?.starts_with("the store is lost"));
+    let why = watch.note()?;
+    ensure!(why.starts_with("warning: ") && why.contains("line 2, column 3"), "{why}");
+    ensure!(programs.json()? == serde_json::json!({"change": "lost"}));
+    let why: serde_json::Value = serde_json::from_str(&programs.note()?)?;
+    ensure!(why["kind"] == "health", "{why}");
+    ensure!(why["message"].as_str().is_some_and(|why| why.contains("line 2, column 3")), "{why}");
+
+    std::fs::write(&path, on)?;
+    let line = watch.line()?;
+    ensure!(line.ends_with("flag:a: default_enabled false -> true"), "{line}");
+    ensure!(programs.json()? == serde_json::json!({"change": "resync"}));
+    cli.ok("flag disable a", "")?;
+    ensure!(programs.json()?["key"] == "flag:a");
+    watch.ended()?;
+    programs.ended()
+}
+
+#[test]
 fn a_flag_that_cannot_be_read_is_named_and_not_deleted() -> Result<()> {
     let (dir, mut cli) = file()?;
     let path = dir.path().join("flags.json");

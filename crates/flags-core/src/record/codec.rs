@@ -7,6 +7,7 @@ use serde::{Serialize, Serializer};
 
 use super::{Key, Kind, Model, Record};
 use crate::error::{Error, ErrorKind, Result};
+use crate::validate::RESERVED_MEMBER;
 
 impl Record {
     /// The stored form: the record's JSON, in UTF-8.
@@ -23,6 +24,9 @@ impl Record {
     }
 
     /// The record that `bytes`, found under `key`, stands for.
+    ///
+    /// The member [`revision`](crate::validate::RESERVED_MEMBER) is of printed records, and no part
+    /// of it.
     ///
     /// # Errors
     ///
@@ -70,7 +74,14 @@ impl Serialize for Record {
 }
 
 fn decode<T: Model>(bytes: &[u8]) -> Result<Arc<T>> {
-    serde_json::from_slice(bytes).map(Arc::new).map_err(|error| locate::<T>(bytes, error))
+    let mut record: T = serde_json::from_slice(bytes).map_err(|error| locate::<T>(bytes, error))?;
+    as_stored(&mut record);
+    Ok(Arc::new(record))
+}
+
+/// Leaves out what a record carries when it is printed, and somebody pasted.
+pub(crate) fn as_stored<T: Model>(record: &mut T) {
+    record.extra_mut().remove(RESERVED_MEMBER);
 }
 
 /// The path of a member; `None` for the whole, and where the JSON itself is broken.

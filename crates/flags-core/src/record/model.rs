@@ -34,6 +34,9 @@ pub trait Model:
 
     /// The members that this version does not know.
     fn extra(&self) -> &Extra;
+
+    /// The same, to be changed.
+    fn extra_mut(&mut self) -> &mut Extra;
 }
 
 mod sealed {
@@ -68,6 +71,10 @@ macro_rules! model {
 
             fn extra(&self) -> &Extra {
                 &self.extra
+            }
+
+            fn extra_mut(&mut self) -> &mut Extra {
+                &mut self.extra
             }
         }
 

@@ -6,7 +6,7 @@ use crate::error::{Error, ErrorKind, Result};
 use crate::model::{Flag, Override, RolloutPhase, ScheduledChange, Segment, TimeSchedule};
 use crate::open::{Extra, open_record};
 use crate::record::Record;
-use crate::record::codec::member;
+use crate::record::codec::{as_stored, member};
 
 /// Every record of a store, as one JSON object: `version`, and a list for each kind.
 ///
@@ -72,15 +72,17 @@ impl Document {
     /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
     pub const VERSION: u32 = 1;
 
-    /// Reads a document.
+    /// Reads a document. It may begin with a byte order mark, as some editors have it, and its
+    /// records may have been printed with their `revision`, which is left out.
     ///
     /// # Errors
     ///
     /// `Invalid`, naming the member by its path: `flags[3].rules[0].priority`.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let invalid = || Error::new(ErrorKind::Invalid, "not a document of flags; see the cause");
+        let json = json.strip_prefix(b"\xef\xbb\xbf").unwrap_or(json);
         let mut deserializer = serde_json::Deserializer::from_slice(json);
-        let document: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
+        let mut document: Self = serde_path_to_error::deserialize(&mut deserializer).map_err(|e| {
             let invalid = match member(e.path()) {
                 Some(member) => invalid().with_field(member),
                 None => invalid(),
@@ -88,6 +90,12 @@ impl Document {
             invalid.with_source(e.into_inner())
         })?;
         deserializer.end().map_err(|e| invalid().with_source(e))?;
+        document.flags.iter_mut().for_each(as_stored);
+        document.overrides.iter_mut().for_each(as_stored);
+        document.scheduled_changes.iter_mut().for_each(as_stored);
+        document.time_schedules.iter_mut().for_each(as_stored);
+        document.rollout_phases.iter_mut().for_each(as_stored);
+        document.segments.iter_mut().for_each(as_stored);
         Ok(document)
     }
 

@@ -48,8 +48,7 @@ impl Broken {
 
     /// What the JSON parser says of the text.
     pub(crate) fn json(text: &str, error: &serde_json::Error) -> Self {
-        let said = error.to_string();
-        let what = said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what);
+        let what = without_place(error);
         // The parser counts bytes, people count characters.
         let lines: usize =
             text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
@@ -59,6 +58,12 @@ impl Broken {
         }
         Self::new(Position::at(text, offset), what)
     }
+}
+
+/// What the JSON parser says without where, which it says of another text than the file.
+pub(super) fn without_place(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    said.rsplit_once(" at line ").map_or(said.as_str(), |(what, _)| what).to_owned()
 }
 
 #[cfg(test)]

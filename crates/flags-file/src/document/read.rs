@@ -12,6 +12,7 @@ use flags_core::{
 use serde::de::{Deserialize, DeserializeOwned, Deserializer, Error as _, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
+use super::position::without_place;
 use super::{Broken, LISTS, Position};
 
 /// One record's place in the file: what it is called, and its exact text.
@@ -47,7 +48,8 @@ pub(crate) fn read<'a>(
         let elements = members.lists.get(&kind).map(Vec::as_slice).unwrap_or_default();
         for (n, record) in elements.iter().map(|raw| raw.get()).enumerate() {
             let Some(key) = name(kind, record) else {
-                let what = format!("{list}[{n}] does not say which record it is: {}", wanted(kind));
+                let why = key(kind, record).err().unwrap_or_default();
+                let what = format!("{list}[{n}] does not say which record it is: {why}; {}", wanted(kind));
                 return Err(Broken::new(Position::of(text, record), what));
             };
             if let Some(first) = places.insert(key.clone(), record) {
@@ -88,6 +90,11 @@ fn check_version(text: &str, version: Option<&RawValue>) -> Result<(), Broken> {
 
 /// Which record a text is, as far as its names say, whatever else is wrong with it.
 pub(crate) fn key_of(kind: Kind, text: &str) -> Option<Key> {
+    key(kind, text).ok()
+}
+
+/// The same, with what is wrong with its names.
+fn key(kind: Kind, text: &str) -> Result<Key, String> {
     #[derive(serde::Deserialize)]
     struct FlagName {
         key: FlagKey,
@@ -102,10 +109,10 @@ pub(crate) fn key_of(kind: Kind, text: &str) -> Option<Key> {
     struct Id<T> {
         id: T,
     }
-    fn name<T: DeserializeOwned>(text: &str) -> Option<T> {
-        serde_json::from_str(text).ok()
+    fn name<T: DeserializeOwned>(text: &str) -> Result<T, String> {
+        serde_json::from_str(text).map_err(|error| without_place(&error))
     }
-    Some(match kind {
+    Ok(match kind {
         Kind::Flag => Key::Flag(name::<FlagName>(text)?.key),
         Kind::Override => {
             let name = name::<OverrideName>(text)?;
@@ -115,7 +122,7 @@ pub(crate) fn key_of(kind: Kind, text: &str) -> Option<Key> {
         Kind::TimeSchedule => Key::TimeSchedule(name::<Id<TimeScheduleId>>(text)?.id),
         Kind::RolloutPhase => Key::RolloutPhase(name::<Id<RolloutPhaseId>>(text)?.id),
         Kind::Segment => Key::Segment(name::<Id<SegmentId>>(text)?.id),
-        _ => return None,
+        other => return Err(format!("{other} is not known")),
     })
 }
 
@@ -193,7 +200,14 @@ mod tests {
                 "{\"version\": 1,\n\"flags\": [], \"flags\": []}",
                 "line 2, column 25: the member `flags` is there twice",
             ),
-            ("{\"version\": 1,\n\"flags\": [{\"id\": 3}]}", "line 2, column 11: flags[0] does not say which"),
+            (
+                "{\"version\": 1,\n\"flags\": [{\"id\": 3}]}",
+                "line 2, column 11: flags[0] does not say which record it is: missing field `key`; a flag has a `key`",
+            ),
+            (
+                "{\"version\": 1, \"flags\": [{\"key\": \"a\", \"key\": \"b\"}]}",
+                "is: duplicate field `key`; a flag",
+            ),
             (
                 "{\"version\": 1, \"flags\": [{\"key\": \"a\"},\n{\"key\": \"a\"}]}",
                 "line 2, column 1: flag:a is there twice, first at line 1, column 26",

@@ -1,20 +1,19 @@
 //! Commits: those that wait for each other are judged in turn and written together.
 
 use std::collections::HashSet;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::Instant;
 
 use flags_core::storage::{Batch, Effect};
 use flags_core::{Error, ErrorKind, Key, Result};
-use futures_util::future::{Either, select};
-use tokio::sync::{Mutex as Turn, oneshot};
 
-use super::blocking::{begin, within};
-use super::shared::{Publishing, Shared, lock};
+use super::blocking::{NO_ANSWER, within};
+use super::shared::{Publishing, Shared};
+use super::turns::{Asked, Turns};
 use super::view::View;
 use crate::contents::{Contents, Encoded};
-use crate::disk::{Lock, Replaced, replace, target};
+use crate::disk::{Lock, Replaced, remove_drafts, replace, target};
 use crate::fault::{Cause, Fault};
 
 /// How often a group is judged again because somebody edits the file at the same moment.
@@ -23,9 +22,10 @@ const ATTEMPTS: usize = 20;
 /// Commits that wait for their turn.
 #[derive(Default)]
 pub(super) struct Queue {
-    waiting: Mutex<Vec<Waiting>>,
-    /// Held while a group is written, by a task that may be gone by then.
-    turn: Arc<Turn<()>>,
+    turns: Turns<Waiting, Result<Vec<Effect>>>,
+    /// Whether the drafts of writers that were killed have been removed: looking for them takes
+    /// longer the more files there are.
+    tidied: AtomicBool,
 }
 
 /// A commit that waits for its turn.
@@ -33,8 +33,10 @@ struct Waiting {
     batch: Encoded,
     until: Instant,
     phase: Arc<Phase>,
-    answer: oneshot::Sender<Result<Vec<Effect>>>,
 }
+
+/// One that somebody waits for.
+type Commit = Asked<Waiting, Result<Vec<Effect>>>;
 
 /// Whether a commit may still be given up with certainty.
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Phase {
 
     /// From here on it may be applied at any moment. False: its caller has left.
     fn begin(&self) -> bool {
-        self.leave_waiting(Self::BEGUN)
+        self.leave_waiting(Self::BEGUN) || self.0.load(Ordering::Acquire) == Self::BEGUN
     }
 
     /// It will certainly not be applied. False: that is too late.
@@ -78,11 +80,12 @@ pub(super) async fn commit(shared: &Arc<Shared>, batch: Batch) -> Result<Vec<Eff
     }
     let deadline = shared.options.deadline;
     let phase = AbandonOnDrop(Arc::default());
-    let (answer, answered) = oneshot::channel();
-    let waiting = Waiting { batch, until: Instant::now() + deadline, phase: Arc::clone(&phase.0), answer };
-    lock(&shared.queue.waiting).push(waiting);
-    match within(deadline, take_turns(shared, answered)).await {
-        Some(outcome) => outcome.unwrap_or_else(|| Err(unanswered(&phase.0, "the runtime is shutting down"))),
+    let waiting = Waiting { batch, until: Instant::now() + deadline, phase: Arc::clone(&phase.0) };
+    let writer = Arc::clone(shared);
+    let answered = shared.queue.turns.ask(waiting, move |group| write_group(&writer, group))?;
+    match within(deadline, answered).await {
+        Some(Ok(outcome)) => outcome,
+        Some(Err(_)) => Err(unanswered(&phase.0, NO_ANSWER)),
         None => Err(unanswered(&phase.0, "the write did not end in time")),
     }
 }
@@ -96,60 +99,26 @@ fn unanswered(phase: &Phase, why: &str) -> Error {
     }
 }
 
-/// Waits for the answer, and for the turn to write everything that waits. `None`: there will be no answer.
-async fn take_turns(
-    shared: &Arc<Shared>,
-    answered: oneshot::Receiver<Result<Vec<Effect>>>,
-) -> Option<Result<Vec<Effect>>> {
-    let turn = std::pin::pin!(Arc::clone(&shared.queue.turn).lock_owned());
-    let (turn, answered) = match select(answered, turn).await {
-        Either::Left((answer, _)) => return answer.ok(),
-        Either::Right(mine) => mine,
-    };
-    let group = Arc::clone(shared);
-    let written = begin(move || {
-        write_group(&group);
-        drop(turn);
-    });
-    match written {
-        // Its own commit is in the group, or was in one before.
-        Ok(_task) => answered.await.ok(),
-        Err(error) => Some(Err(error)),
-    }
-}
-
-/// A commit that was judged, and what to tell its caller once the group is on the disk.
-type Judged = (oneshot::Sender<Result<Vec<Effect>>>, Result<Vec<Effect>>);
-
 /// Judges and writes all commits that wait.
-fn write_group(shared: &Shared) {
-    let mut group = std::mem::take(&mut *lock(&shared.queue.waiting));
-    let Some(until) = group.iter().map(|waiting| waiting.until).max() else { return };
-    let outcome = locked(shared, until, |shared, publishing| {
-        group.retain(|waiting| waiting.phase.begin());
-        write(shared, &group, publishing)
+fn write_group(shared: &Shared, group: &mut Vec<Commit>) {
+    let Some(until) = group.iter().map(|asked| asked.question.until).max() else { return };
+    let outcome = locked(shared, until, |lock, publishing| {
+        group.retain(|asked| asked.question.phase.begin());
+        write(shared, lock, group, publishing)
     });
-    let mut answers: Vec<Judged> = Vec::new();
     match outcome {
-        Ok(judged) => answers.extend(group.into_iter().map(|waiting| waiting.answer).zip(judged)),
-        Err(fault) => {
-            for waiting in group {
-                // Also for those that were refused: by a state that never came to be.
-                answers.push((waiting.answer, Err(fault.error())));
-            }
-        }
-    }
-    for (caller, answer) in answers {
-        // One that has left needs no answer.
-        let _ = caller.send(answer);
+        Ok(judged) => group.drain(..).zip(judged).for_each(|(asked, answer)| asked.answer(answer)),
+        // Also for those that were refused: by a state that never came to be.
+        Err(fault) => group.drain(..).for_each(|asked| asked.answer(Err(fault.error()))),
     }
 }
 
-/// Does it as the only writer of all processes.
+/// Does it as the only writer of all processes, and again where that turned out not to be so
+/// (`None`).
 fn locked<T>(
     shared: &Shared,
     until: Instant,
-    write: impl FnOnce(&Shared, &mut Publishing<'_>) -> Result<T, Fault>,
+    mut write: impl FnMut(&Lock, &mut Publishing<'_>) -> Result<Option<T>, Fault>,
 ) -> Result<T, Fault> {
     let path = &shared.options.path;
     if shared.is_closed() {
@@ -159,21 +128,29 @@ fn locked<T>(
     shared.sync(&mut shared.publishing())?;
     for _ in 0..ATTEMPTS {
         let file = target(path);
-        let _lock = Lock::acquire(&file, until)?;
+        let lock = Lock::acquire(&file, until)?;
         // A link may lead elsewhere by now.
-        if target(path) == file {
-            return write(shared, &mut shared.publishing());
+        if target(path) != file {
+            continue;
+        }
+        if !shared.queue.tidied.swap(true, Ordering::Relaxed) {
+            remove_drafts(&file);
+        }
+        if let Some(done) = write(&lock, &mut shared.publishing())? {
+            return Ok(done);
         }
     }
     Err(shared.fault(Cause::Restless))
 }
 
-/// Judges the group by the file as it is, and replaces the file if anything changes.
+/// Judges the group by the file as it is, and replaces the file if anything changes. `None`: the
+/// lock was lost.
 fn write(
     shared: &Shared,
-    group: &[Waiting],
+    lock: &Lock,
+    group: &[Commit],
     publishing: &mut Publishing<'_>,
-) -> Result<Vec<Result<Vec<Effect>>>, Fault> {
+) -> Result<Option<Vec<Result<Vec<Effect>>>>, Fault> {
     for _ in 0..ATTEMPTS {
         let view = shared.sync(publishing)?;
         if let Some(fault) = &view.fault {
@@ -182,22 +159,22 @@ fn write(
         }
         let (contents, judged, changed) = judge(shared, &view, group);
         if changed.is_empty() {
-            return Ok(judged);
+            return Ok(Some(judged));
         }
         let text = contents.render();
-        match replace(&target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
+        match replace(lock, &target(&shared.options.path), text.as_bytes(), view.seen.as_ref()) {
             Ok(Replaced::Done(seen)) => {
                 let changed: Vec<Key> = changed.into_iter().collect();
+                let contents = contents.written(&text);
                 shared.publish(View { contents, seen: Some(seen), fault: None }, &changed, publishing);
-                return Ok(judged);
+                return Ok(Some(judged));
             }
             Ok(Replaced::Overtaken) => {}
+            Ok(Replaced::Unlocked) => return Ok(None),
             // The new file is there, whether or not it will be after a loss of power: the next read sees it. Who was refused was refused.
             Err(fault) if fault.is_uncertain() => {
-                return Ok(judged
-                    .into_iter()
-                    .map(|judged| judged.and_then(|_| Err(fault.error())))
-                    .collect());
+                let judged = judged.into_iter().map(|judged| judged.and_then(|_| Err(fault.error())));
+                return Ok(Some(judged.collect()));
             }
             Err(fault) => return Err(fault),
         }
@@ -208,13 +185,13 @@ fn write(
 fn judge(
     shared: &Shared,
     view: &View,
-    group: &[Waiting],
+    group: &[Commit],
 ) -> (Contents, Vec<Result<Vec<Effect>>>, HashSet<Key>) {
     let mut contents = view.contents.clone();
     let mut changed = HashSet::new();
-    let judged = group.iter().map(|waiting| {
+    let judged = group.iter().map(|asked| {
         let now = shared.options.clock.now();
-        let (next, effects, keys) = contents.apply(&waiting.batch, now, shared.descriptor.limits())?;
+        let (next, effects, keys) = contents.apply(&asked.question.batch, now, shared.descriptor.limits())?;
         contents = next;
         changed.extend(keys);
         Ok(effects)

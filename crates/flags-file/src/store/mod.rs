@@ -2,9 +2,11 @@
 
 mod blocking;
 mod commit;
+mod eyes;
 mod follow;
 mod health;
 mod shared;
+mod turns;
 mod view;
 
 use std::fmt;
@@ -19,7 +21,7 @@ use flags_core::{Key, Result};
 use futures_util::{StreamExt, stream};
 
 use crate::options::{FileBuilder, Options};
-use blocking::blocking;
+use blocking::{answer, runtime};
 use shared::Shared;
 
 /// A store in one file. Clones are handles on the same opening; other openings, in this process or others, see the same records.
@@ -63,8 +65,8 @@ impl FileStorage {
 
     pub(crate) async fn open_with(options: Options) -> Result<Self> {
         let deadline = options.deadline;
-        let shared =
-            blocking(deadline, move || Shared::open(options)).await?.map_err(|fault| fault.error())?;
+        let opening = runtime()?.spawn_blocking(move || Shared::open(options));
+        let shared = answer(deadline, opening).await?.map_err(|fault| fault.error())?;
         Ok(Self { shared: Arc::new(shared) })
     }
 }

@@ -1,7 +1,7 @@
 //! [`View`]: what this opening knows of the file.
 
 use crate::contents::Contents;
-use crate::disk::{Seen, Stamp};
+use crate::disk::{Found, Seen, Stamp};
 use crate::fault::Fault;
 
 /// What this opening knows of the file at one moment.
@@ -16,13 +16,19 @@ pub(super) struct View {
 }
 
 impl View {
-    /// Whether a look at the file itself would tell nothing new, where it has that stamp.
-    pub(super) fn is_certainly(&self, stamp: Option<&Stamp>) -> bool {
-        match (&self.seen, stamp) {
-            (Some(seen), Some(stamp)) => seen.is_certainly(stamp),
+    /// Whether a look at the file itself would tell nothing new, where that is what its path leads
+    /// to.
+    pub(super) fn is_certainly(&self, found: &Found<Stamp>) -> bool {
+        match (&self.seen, found) {
+            (Some(seen), Found::File(stamp)) => seen.is_certainly(stamp),
             // Whether its directory is there would be new.
             _ => false,
         }
+    }
+
+    /// Whether the file has no bytes, as while somebody is about to write it.
+    pub(super) fn is_of_an_empty_file(&self) -> bool {
+        self.seen.is_some_and(|seen| seen.stamp.length() == 0)
     }
 
     /// The same contents under a later stamp of the same bytes.

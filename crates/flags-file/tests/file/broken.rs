@@ -2,10 +2,12 @@
 
 use std::error::Error as _;
 use std::fs;
+use std::time::Duration;
 
 use flags_core::storage::{Batch, Change, Expect};
-use flags_core::{ErrorKind, Storage};
+use flags_core::{EntityId, EntityType, ErrorKind, Override, Storage};
 use flags_file::FileStorage;
+use futures_util::FutureExt as _;
 
 use crate::common::*;
 
@@ -30,12 +32,17 @@ async fn a_broken_edit_keeps_the_last_good_state_until_it_is_mended() {
             let error = storage.commit(batch).await.expect_err("the edit would be destroyed");
             assert_eq!(error.kind(), ErrorKind::Unavailable);
             assert!(error.to_string().contains("line 4, column"), "{error}");
-            assert!(error.source().is_some());
+            let why = error.source().expect("what the parser says").to_string();
+            assert!(!why.contains("line"), "the place is said once: {why}");
         }
         assert_eq!(fixture.text(), text, "the edit stays as it is");
     }
+    // Whoever serves the last good state is told that it may be old.
+    assert_eq!(next(&mut watch).await, Change::Lost);
+    let error = storage.watch().await.map(drop).expect_err("it would follow nothing");
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     fs::write(&fixture.path, two_flags("mended")).expect("written");
-    assert_eq!(next(&mut watch).await, Change::Changed(key("b")));
+    assert_eq!(next(&mut watch).await, Change::Resync);
     assert_eq!(description(&storage).await, "mended");
     assert_eq!(health(&storage).await.warnings, Vec::<String>::new());
     storage.commit(create("c")).await.expect("all is well");
@@ -54,17 +61,40 @@ async fn a_broken_file_is_not_opened() {
     }
 }
 
+/// As a program leaves it for a moment that empties a file before it writes it.
+#[tokio::test]
+async fn an_empty_file_is_waited_for_when_it_is_opened() {
+    let fixture = Fixture::new();
+    // Again, where the machine is so busy that the moment was too short.
+    until("it is opened", async || {
+        fs::write(&fixture.path, "").expect("emptied");
+        let mut opening = Box::pin(FileStorage::open(&fixture.path));
+        assert!((&mut opening).now_or_never().is_none(), "it has begun");
+        // So long it is empty; nothing waits for that.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        fs::write(&fixture.path, two_flags("written")).expect("written");
+        match opening.await {
+            Ok(storage) => description(&storage).await == "written",
+            Err(_) => false,
+        }
+    })
+    .await;
+}
+
 #[tokio::test]
 async fn a_file_that_is_gone_is_not_an_empty_store() {
     let fixture = Fixture::written();
     let storage = fixture.open().await;
+    let mut watch = watch(&storage).await;
     fs::remove_file(&fixture.path).expect("removed");
     assert_eq!(description(&storage).await, "");
+    assert_eq!(next(&mut watch).await, Change::Lost);
     assert!(health(&storage).await.warnings.join("\n").contains("is gone"));
     let error = storage.commit(create("c")).await.expect_err("it would bring back what was removed");
     assert_eq!(error.kind(), ErrorKind::Unavailable);
     assert!(!fixture.path.exists());
     fs::write(&fixture.path, two_flags("back")).expect("written");
+    assert_eq!(next(&mut watch).await, Change::Resync);
     assert_eq!(description(&storage).await, "back");
     storage.commit(create("c")).await.expect("all is well");
 }
@@ -94,8 +124,40 @@ async fn one_corrupt_record_is_named_and_kept_to_the_byte() {
 
     storage.commit(create("c")).await.expect("committed");
     assert!(fixture.text().contains(corrupt), "{}", fixture.text());
+    // What an operator is told is where it is now.
+    let told = health(&storage).await.warnings;
+    assert_eq!(told.len(), 2);
+    assert_ne!(told, warnings);
+    assert_eq!(told, health(&fixture.open().await).await.warnings);
+
     let revision = error.revision().expect("a revision").clone();
     let gone = Batch::new().delete(key("z"), Expect::Revision(revision));
     storage.commit(gone).await.expect("a corrupt record can be deleted by its revision");
     assert!(!fixture.text().contains("later version"));
+    assert_eq!(health(&storage).await.warnings.len(), 1, "what was mended is not told any more");
+    storage.commit(Batch::new().delete(key("twin"), Expect::Present)).await.expect("deleted");
+    assert_eq!(health(&storage).await.warnings, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn of_two_flags_with_one_id_every_opening_finds_the_same() {
+    let fixture = Fixture::new();
+    fs::write(&fixture.path, two_flags("").replace("00000000000b", "00000000000a")).expect("written");
+    let (ours, theirs) = (fixture.open().await, fixture.open().await);
+    let id = store(&ours).get_flag(&name("b")).await.expect("read").expect("the flag").id;
+    let over = |entity: &str| {
+        let entity = (EntityType::new("user").expect("a type"), EntityId::new(entity).expect("an id"));
+        Override::new(id, entity.0, entity.1, true)
+    };
+    for holder in ["a", "b"] {
+        for (n, storage) in [&ours, &theirs].into_iter().enumerate() {
+            let found = store(storage).get_flag_by_id(id).await.expect("read").expect("a flag");
+            assert_eq!(found.key.to_string(), holder);
+            store(storage).create_override(over(&n.to_string())).await.expect("its flag is there");
+        }
+        store(&ours).delete_flag(&name(holder), None).await.expect("deleted");
+    }
+    for storage in [&ours, &theirs, &fixture.open().await] {
+        assert!(store(storage).get_flag_by_id(id).await.expect("read").is_none());
+    }
 }

@@ -3,10 +3,33 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use flags_core::FlagStore;
+use flags_core::{FlagStore, Storage as _};
 use flags_file::FileStorage;
+use futures_util::FutureExt as _;
 
 use crate::common::*;
+
+/// As in a `select!` whose other branch is at work: the commit was begun, and nobody asks how it
+/// is.
+#[tokio::test]
+async fn a_commit_that_nobody_polls_holds_up_nobody() {
+    let fixture = Fixture::written();
+    let storage = FileStorage::builder(&fixture.path).deadline(BOUND).open().await.expect("opened");
+    let lock = std::fs::File::create(fixture.path.with_extension("json.lock")).expect("made");
+    lock.lock().expect("locked");
+    let [mut first, mut second, mut dropped] =
+        ["x", "y", "never"].map(|key| Box::pin(storage.commit(create(key))));
+    for begun in [&mut first, &mut second, &mut dropped] {
+        assert!(begun.now_or_never().is_none());
+    }
+    drop(dropped);
+    drop(lock);
+    let third = tokio::time::timeout(BOUND / 2, storage.commit(create("z"))).await;
+    third.expect("in time").expect("committed");
+    first.await.expect("committed");
+    second.await.expect("committed");
+    assert!(!fixture.text().contains("never"));
+}
 
 const TASKS: usize = 64;
 const TIMES: usize = 50;

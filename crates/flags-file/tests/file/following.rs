@@ -2,10 +2,10 @@
 
 use std::fs;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use flags_core::Storage;
-use flags_core::storage::Change;
+use flags_core::storage::{BoxStream, Change};
 use flags_file::FileStorage;
 
 use crate::common::*;
@@ -14,8 +14,16 @@ use crate::common::*;
 async fn sees(storage: &FileStorage, edit: impl FnOnce(&str)) {
     let mut watch = watch(storage).await;
     edit("edited");
-    assert_eq!(next(&mut watch).await, Change::Changed(key("b")));
+    sees_change(&mut watch).await;
     assert_eq!(description(storage).await, "edited");
+}
+
+async fn sees_change(watch: &mut BoxStream<'static, Change>) {
+    match next(watch).await {
+        // On a machine so slow that the edit was half done for long.
+        Change::Lost => assert_eq!(next(watch).await, Change::Resync),
+        change => assert_eq!(change, Change::Changed(key("b"))),
+    }
 }
 
 #[tokio::test]
@@ -93,10 +101,11 @@ async fn the_swap_of_a_mounted_config_map() {
     sees_again(&storage, || version("..3", &two_flags("again"))).await;
 }
 
+#[cfg(unix)]
 async fn sees_again(storage: &FileStorage, edit: impl FnOnce()) {
     let mut watch = watch(storage).await;
     edit();
-    assert_eq!(next(&mut watch).await, Change::Changed(key("b")));
+    sees_change(&mut watch).await;
     assert_eq!(description(storage).await, "again");
 }
 
@@ -166,14 +175,20 @@ async fn another_opening_and_a_file_that_is_made_later() {
     assert_eq!(ended.expect("in time"), None);
 }
 
-/// Two edits in place that leave the same length behind, within one tick of the clock that stamps files.
+/// Edits in place that leave the same length behind, within one tick of the clock that stamps
+/// files; some set the time of the last change back, as `cp -p` and `rsync --inplace -t` do.
 #[tokio::test]
 async fn edits_that_leave_no_trace_in_the_times() {
     let fixture = Fixture::written();
     let storage = fixture.open().await;
-    for round in 0..200 {
+    let old = SystemTime::now() - Duration::from_secs(3600);
+    for round in 0..400 {
         let new = format!("edit {round:03}");
         fs::write(&fixture.path, two_flags(&new)).expect("written");
+        if round >= 200 {
+            let file = fs::File::options().write(true).open(&fixture.path).expect("opened");
+            file.set_modified(old).expect("set");
+        }
         assert_eq!(description(&storage).await, new);
     }
 }

@@ -26,6 +26,36 @@ async fn what_is_no_file_is_not_opened() {
     assert_eq!(not_opened("flags/").await.0, ErrorKind::Invalid);
 }
 
+/// What never answers when it is read, or never ends.
+#[cfg(unix)]
+#[tokio::test]
+async fn what_holds_no_document_is_not_read() {
+    let fixture = Fixture::written();
+    let directory = fixture.directory.path();
+    let storage = fixture.open().await;
+    let pipe = directory.join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().expect("mkfifo runs").success());
+    let endless = std::path::Path::new("/dev/zero");
+    for path in [&*pipe, endless, directory] {
+        let (kind, said) = not_opened(path).await;
+        assert_eq!(kind, ErrorKind::Unavailable, "{path:?}: {said}");
+        assert!(said.contains("put a regular file there"), "{path:?}: {said}");
+
+        // And where the file was: the last good state is served.
+        fs::rename(&fixture.path, directory.join("kept")).expect("moved away");
+        std::os::unix::fs::symlink(path, &fixture.path).expect("linked");
+        assert_eq!(description(&storage).await, "");
+        let warnings = health(&storage).await.warnings.join("\n");
+        assert!(warnings.contains("put a regular file there"), "{warnings}");
+        let error = storage.commit(create("c")).await.expect_err("nothing to be replaced");
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        fs::remove_file(&fixture.path).expect("removed");
+        assert_eq!(description(&storage).await, "");
+        fs::rename(directory.join("kept"), &fixture.path).expect("put back");
+    }
+    storage.commit(create("c")).await.expect("all is well");
+}
+
 #[tokio::test]
 async fn a_directory_that_is_gone_makes_it_unavailable() {
     let fixture = Fixture::new();
@@ -80,6 +110,15 @@ async fn no_time_at_all_is_refused() {
         let error = builder.open().await.expect_err("no time");
         assert_eq!((error.kind(), error.field()), (ErrorKind::Invalid, Some(field)));
     }
+}
+
+#[tokio::test]
+async fn all_the_time_in_the_world_is_fine() {
+    let fixture = Fixture::written();
+    let forever = FileStorage::builder(&fixture.path).deadline(Duration::MAX).poll_interval(Duration::MAX);
+    let storage = forever.open().await.expect("opened");
+    storage.commit(create("c")).await.expect("committed");
+    let _watch = watch(&storage).await;
 }
 
 #[test]

@@ -92,6 +92,35 @@ async fn what_has_expired_goes_with_the_next_commit() {
     assert!(!fixture.text().contains("\"ann\""), "{}", fixture.text());
 }
 
+/// As somebody pastes it who looked at the flag with `flags flag get --json`.
+#[tokio::test]
+async fn a_revision_that_was_pasted_is_no_part_of_the_flag() {
+    let fixture = Fixture::new();
+    fs::write(&fixture.path, two_flags("").replace("\"key\": \"b\"", "\"key\": \"b\", \"revision\": \"17\""))
+        .expect("written");
+    let storage = fixture.open().await;
+    let flags = store(&storage);
+    let read = flags.get_flag(&name("b")).await.expect("read").expect("the flag");
+    assert!(read.value().extra.is_empty(), "{read:?}");
+    let mut edit = read.value().as_ref().clone();
+    edit.description = Some("edited".into());
+    flags.update_flag(edit, Some(read.revision())).await.expect("updated");
+    assert!(!fixture.text().contains("revision"), "{}", fixture.text());
+}
+
+/// As in `jq … flags.json > flags.json.tmp && mv flags.json.tmp flags.json`.
+#[tokio::test]
+async fn somebody_elses_draft_is_left_alone() {
+    let fixture = Fixture::written();
+    let storage = fixture.open().await;
+    let theirs = fixture.directory.path().join("flags.json.tmp");
+    fs::write(&theirs, two_flags("edited by jq")).expect("written");
+    storage.commit(create("c")).await.expect("committed");
+    assert_eq!(fixture.names(), ["flags.json", "flags.json.lock", "flags.json.tmp"]);
+    fs::rename(&theirs, &fixture.path).expect("renamed");
+    assert_eq!(description(&storage).await, "edited by jq");
+}
+
 trait NowPlus {
     fn now_plus(&self, seconds: u64) -> Timestamp;
 }
@@ -115,7 +144,10 @@ async fn permissions_and_links_stay() {
     storage.commit(create("c")).await.expect("committed");
     assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
     assert!(fixture.text().contains("\"c\""));
-    assert_eq!(fs::metadata(&fixture.path).expect("the file").permissions().mode() & 0o777, 0o640);
+    for file in ["flags.json", "flags.json.lock"] {
+        let metadata = fs::metadata(fixture.directory.path().join(file)).expect("the file");
+        assert_eq!(metadata.permissions().mode() & 0o777, 0o640, "{file}");
+    }
     assert_eq!(
         fs::read_dir(elsewhere.path()).expect("a directory").count(),
         1,

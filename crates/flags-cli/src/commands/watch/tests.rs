@@ -74,7 +74,13 @@ async fn a_read_that_fails_is_repeated_and_is_no_deletion() -> Result<()> {
         out: Output::new(false, None),
         yes: false,
     };
-    let mut following = Following { session: &session, known: None, live: None, left: Some(2) };
+    let mut following = Following {
+        session: &session,
+        known: None,
+        complaints: Complaints::default(),
+        live: None,
+        left: Some(2),
+    };
     following.turn(&Change::Resync).await.expect("it is repeated");
     assert_eq!(following.known.as_ref().map(BTreeMap::len), Some(3));
 
