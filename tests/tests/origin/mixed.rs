@@ -128,9 +128,13 @@ impl Run {
         self.model.insert(record.key(), record);
     }
 
-    /// Creates what is not there, updates what is; what has no owner is refused.
+    /// Creates what is not there, updates what is; what has no owner is refused where it is made, not where it is
+    /// updated (C6).
     async fn we_put(&mut self, record: Record, there: bool) -> Result<&'static str> {
         let ours = &self.p.ours;
+        // Overrides have no update: they are put, whether there or not.
+        let updated = there && !matches!(record, Record::Override(_));
+        let allowed = updated || self.has_owner(&record);
         let written = match (there, record.clone()) {
             (true, Record::Flag(r)) => {
                 ours.update_flag((*r).clone(), None).await.map(|v| v.into_value().into())
@@ -151,13 +155,11 @@ impl Run {
         };
         match written {
             Ok(written) => {
-                anyhow::ensure!(self.has_owner(&record), "{} has no owner, and was written", record.key());
+                anyhow::ensure!(allowed, "{} has no owner, and was written", record.key());
                 self.remember(written);
                 Ok("we put")
             }
-            Err(error) if error.kind() == ErrorKind::NotFound && !self.has_owner(&record) => {
-                Ok("we were refused")
-            }
+            Err(error) if error.kind() == ErrorKind::NotFound && !allowed => Ok("we were refused"),
             Err(error) => Err(error.into()),
         }
     }
