@@ -1,7 +1,7 @@
 //! The client: starting, memory, the cost of a change, and evaluations while changes flow.
 //!
-//! `FLAGS_BENCH_OVERRIDES` is the number of overrides, 100,000 unless set. Absolute times are the machine's; the last line
-//! of each group is a bare operation to compare with.
+//! `FLAGS_BENCH_OVERRIDES` is the number of overrides, 100,000 unless set. Absolute times are the machine's;
+//! the last line of each group is a bare operation to compare with.
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -1,7 +1,7 @@
 //! Decisions, compilation and edits of `flags-engine`.
 //!
-//! Memory is what the allocator counts: the column `max alloc` of a compilation is what its result holds and what
-//! was needed on the way.
+//! Memory is what the allocator counts: the column `max alloc` of a compilation is what its result holds and
+//! what was needed on the way.
 
 use divan::{AllocProfiler, Bencher, black_box};
 use flags_benches::flag;

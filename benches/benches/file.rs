@@ -1,4 +1,5 @@
-//! The file backend, beside writing the same bytes to the disk just as safely and with nothing of the contract.
+//! The file backend, beside writing the same bytes to the disk just as safely and with nothing of the
+//! contract.
 //!
 //! Read the ratios of one run; absolute times are the disk's.
 

@@ -1,8 +1,10 @@
-//! How long a write takes until a client in another process decides by it, beside a bare PUBLISH that another process receives.
+//! How long a write takes until a client in another process decides by it, beside a bare PUBLISH that another
+//! process receives.
 //!
-//! `cargo bench -p flags-benches --bench live`; `FLAGS_BENCH_WRITES` is the number of writes, 10,000 unless set. Each write waits until the one
-//! before was seen, and takes turns with a PUBLISH, so that both meet the same machine. The times are from before the command is sent until the
-//! process that waits for it has decided, or has the message; both processes read one clock.
+//! `cargo bench -p flags-benches --bench live`; `FLAGS_BENCH_WRITES` is the number of writes, 10,000 unless
+//! set. Each write waits until the one before was seen, and takes turns with a PUBLISH, so that both meet the
+//! same machine. The times are from before the command is sent until the process that waits for it has
+//! decided, or has the message; both processes read one clock.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::process::{Child, Command, Stdio};

@@ -6,8 +6,8 @@
 //! | `worker` | a loop that takes its batch size, and whether to pause, from flags |
 //! | `scheduler` | executes scheduled changes; run any number of them beside the others |
 //!
-//! Each takes the URL of a store: as its argument, in `FLAGS_STORE`, or else the file `data/flags.json` of this folder.
-//! On the same store they see each other's changes, and those of `flags` and of Python services:
+//! Each takes the URL of a store: as its argument, in `FLAGS_STORE`, or else the file `data/flags.json` of
+//! this folder. On the same store they see each other's changes, and those of `flags` and of Python services:
 //!
 //! ```sh
 //! cargo run -p flags-examples --bin web

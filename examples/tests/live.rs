@@ -1,4 +1,5 @@
-//! The examples as somebody runs them: started as processes, on a file and on Redis, while their flags change.
+//! The examples as somebody runs them: started as processes, on a file and on Redis, while their flags
+//! change.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::TcpStream;

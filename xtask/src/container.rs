@@ -1,4 +1,5 @@
-//! Finds, pulls or makes the image of a server in a container, and removes the containers that tests have left.
+//! Finds, pulls or makes the image of a server in a container, and removes the containers that tests have
+//! left.
 
 use std::fs;
 use std::path::{Path, PathBuf};

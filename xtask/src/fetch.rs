@@ -50,8 +50,8 @@ impl Drop for NoServices {
     }
 }
 
-/// Downloads the wheel of that requirement (`name`, `name==version`), which is a zip file with the server inside, unless an
-/// earlier run did.
+/// Downloads the wheel of that requirement (`name`, `name==version`), which is a zip file with the server
+/// inside, unless an earlier run did.
 pub(crate) fn wheel(test_tools: &Path, requirement: &str) -> Result<PathBuf> {
     let folder = &test_tools.join(requirement.replace("==", "-"));
     if let Some(path) = server_in(folder)

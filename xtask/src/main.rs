@@ -51,7 +51,8 @@ enum Verb {
     Servers(servers::Options),
     /// Run the random tests of what is live again and again: by default 50 runs of a minute.
     Nightly(long::Nightly),
-    /// Load a store over connections that fail, and see that connections, memory and open files do not grow (Linux).
+    /// Load a store over connections that fail, and see that connections, memory and open files do not grow
+    /// (Linux).
     Soak(long::Soak),
     /// Check the dependencies against the advisory database (needs the network).
     Advisories,

@@ -46,7 +46,8 @@ fn probe(python: &Path) -> Result<()> {
     }
 }
 
-/// An interpreter with pip: the system's, or that of an empty environment, since Debian's Python comes without it.
+/// An interpreter with pip: the system's, or that of an empty environment, since Debian's Python comes
+/// without it.
 pub(crate) fn python_with_pip(test_tools: &Path) -> Result<PathBuf> {
     let system = PathBuf::from("python3");
     if tools::capture(Command::new(&system).args(["-m", "pip", "--version"])).is_ok() {

@@ -1,5 +1,5 @@
-//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own. In a container only
-//! where there is no other way: many tests freeze, kill or configure the process.
+//! Finds or fetches a Redis or Valkey server. The tests start it themselves, on a port of their own. In a
+//! container only where there is no other way: many tests freeze, kill or configure the process.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};

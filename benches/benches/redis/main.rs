@@ -1,8 +1,9 @@
 //! The Redis backend, beside the raw client moving the same bytes, and beside the origin doing the same job.
 //!
-//! `cargo bench -p flags-benches --bench redis`, with a word after `--` for the rows whose names hold it alone. Each row times one operation in turns, ours and the raw client's, so that
-//! both meet the same machine; read the ratio of the medians. The origin runs in its own process, if
-//! `FLAGS_TEST_ORIGIN_PYTHON` names a Python that has it (`cargo xtask test` makes one and prints where).
+//! `cargo bench -p flags-benches --bench redis`, with a word after `--` for the rows whose names hold it
+//! alone. Each row times one operation in turns, ours and the raw client's, so that both meet the same
+//! machine; read the ratio of the medians. The origin runs in its own process, if `FLAGS_TEST_ORIGIN_PYTHON`
+//! names a Python that has it (`cargo xtask test` makes one and prints where).
 
 mod origin;
 mod raw;

@@ -44,15 +44,15 @@ const BACKENDS: &[Backend] = &[
 /// | `redis+sentinel://HOST[:PORT],.../MASTER[/DB]`, `rediss+sentinel://...` | the master that sentinels know by that name | `redis` |
 /// | `redis+cluster://HOST[:PORT],...?prefix={NAME}:`, `rediss+cluster://...` | a cluster | `redis` |
 ///
-/// The parameters of a file (`deadline_ms`, `poll_ms`) are those of `FileBuilder::from_url`. Those of Redis (`prefix`, `foreign`, time
-/// limits) are those of `RedisStorage::builder`, which also takes what a URL should
-/// not hold.
+/// The parameters of a file (`deadline_ms`, `poll_ms`) are those of `FileBuilder::from_url`. Those of Redis
+/// (`prefix`, `foreign`, time limits) are those of `RedisStorage::builder`, which also takes what a URL
+/// should not hold.
 ///
 /// # Errors
 ///
-/// `Invalid` for a URL of no known form, or a document that cannot be imported; `Unsupported`, naming the cargo feature to
-/// enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or read. A password in the URL is in no
-/// error; the path of a document or of a file is.
+/// `Invalid` for a URL of no known form, or a document that cannot be imported; `Unsupported`, naming the
+/// cargo feature to enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or
+/// read. A password in the URL is in no error; the path of a document or of a file is.
 ///
 /// # Examples
 ///

@@ -3,8 +3,8 @@
 use flags_core::Result;
 use flags_core::storage::Finding;
 
-/// Looks for what is wrong with the way the store at a URL keeps its records, and tells each finding as it is made. With `mend`,
-/// what can be mended without losing anything is.
+/// Looks for what is wrong with the way the store at a URL keeps its records, and tells each finding as it is
+/// made. With `mend`, what can be mended without losing anything is.
 ///
 /// | store | what is looked at |
 /// |---|---|

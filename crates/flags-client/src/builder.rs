@@ -58,7 +58,8 @@ pub enum Overrides {
     /// All of them, with the flags.
     #[default]
     Resident,
-    /// Those of the entities asked for last, fetched by [`Client::prepare`]: for stores with millions of them.
+    /// Those of the entities asked for last, fetched by [`Client::prepare`]: for stores with millions of
+    /// them.
     ///
     /// An evaluation never silently goes without overrides. A context that names a user, an
     /// organization, a tenant or a targeting key, and was not prepared or has left the cache since,
@@ -73,8 +74,9 @@ pub enum Overrides {
     OnDemand {
         /// How many entities are cached, those without any override too.
         capacity: u64,
-        /// After so long [`Client::prepare`] fetches an entity again. Where the store tells of no changes, this is how
-        /// old an override may be. If the store does not answer then, what is cached is still served.
+        /// After so long [`Client::prepare`] fetches an entity again. Where the store tells of no changes,
+        /// this is how old an override may be. If the store does not answer then, what is cached is still
+        /// served.
         time_to_live: Duration,
     },
 }
@@ -143,8 +145,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How often everything is read where the store tells of no changes, or does not for now: every 10 seconds, give or
-    /// take a tenth, unless set.
+    /// How often everything is read where the store tells of no changes, or does not for now: every 10
+    /// seconds, give or take a tenth, unless set.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self
@@ -158,8 +160,8 @@ impl ClientBuilder {
         self
     }
 
-    /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each failure
-    /// up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
+    /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = Pace { first, longest };
         self

@@ -93,7 +93,8 @@ impl CountTable {
         }
         let recent = Arc::make_mut(&mut self.recent);
         recent.extend(new.into_iter().map(|key| (key.clone(), Arc::default())));
-        // Of the square root of them all: then neither copying these nor moving them costs more than the other.
+        // Of the square root of them all: then neither copying these nor moving them costs more than the
+        // other.
         if recent.len() * recent.len() > self.flags.len() {
             Arc::make_mut(&mut self.flags).extend(std::mem::take(recent));
         }
@@ -135,7 +136,8 @@ impl CountTable {
     }
 }
 
-/// How often flags were evaluated since the client started. Read by [`Client::counts`](crate::Client::counts).
+/// How often flags were evaluated since the client started. Read by
+/// [`Client::counts`](crate::Client::counts).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Counts {

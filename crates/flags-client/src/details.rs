@@ -13,7 +13,8 @@ pub struct EvaluationDetails<T> {
     pub value: T,
     /// Why.
     pub reason: Reason,
-    /// The variant: a variant's key, the name of the rule that matched, or `schedule:` and the name of a schedule.
+    /// The variant: a variant's key, the name of the rule that matched, or `schedule:` and the name of a
+    /// schedule.
     pub variant: Option<String>,
     /// What went wrong, if the value is the caller's default for an error.
     pub error_code: Option<ErrorCode>,

@@ -21,7 +21,8 @@ pub enum ClientEvent {
     Ready,
     /// The freshness is another one now. What came between and is over is not told.
     Freshness(Freshness),
-    /// These flags may decide otherwise than before. The passing of time (an expiry, a time schedule) is no such event.
+    /// These flags may decide otherwise than before. The passing of time (an expiry, a time schedule) is no
+    /// such event.
     FlagsChanged(ChangedFlags),
     /// The store came back without a single flag, or lost all of them at one stroke, and the flags
     /// known last are served.
@@ -38,8 +39,8 @@ pub enum ChangedFlags {
     Any,
 }
 
-/// The events of a client, for one listener. A stream: what a slow listener has not read yet is coalesced, so that
-/// it always fits in bounded memory. Ends when the client is closed or gone.
+/// The events of a client, for one listener. A stream: what a slow listener has not read yet is coalesced, so
+/// that it always fits in bounded memory. Ends when the client is closed or gone.
 #[derive(Debug)]
 pub struct Events(Arc<Mutex<Waiting>>);
 

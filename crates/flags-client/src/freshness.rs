@@ -51,7 +51,8 @@ pub enum StaleCause {
     /// [`Client::accept_empty`](crate::Client::accept_empty). Flags that are deleted one by one are
     /// no such loss, as long as the client can follow each.
     StoreEmptied,
-    /// Served from the file of [`Startup::LastSaved`](crate::Startup::LastSaved): the store did not answer yet.
+    /// Served from the file of [`Startup::LastSaved`](crate::Startup::LastSaved): the store did not answer
+    /// yet.
     LastSaved,
     /// The client, or the store's handle, was closed.
     Closed,

@@ -45,11 +45,12 @@ impl fmt::Display for TypedValue<'_> {
     }
 }
 
-/// Runs before and after every evaluation, in OpenFeature's stages. Every method has a default that does nothing.
+/// Runs before and after every evaluation, in OpenFeature's stages. Every method has a default that does
+/// nothing.
 ///
-/// Hooks run in the thread that evaluates, and that waits for them: they must not block. `before` runs in the order in which
-/// the hooks were given, the other stages in the reverse of it. Without hooks an evaluation pays nothing for them.
-/// [`Client::all`](crate::Client::all) runs none.
+/// Hooks run in the thread that evaluates, and that waits for them: they must not block. `before` runs in the
+/// order in which the hooks were given, the other stages in the reverse of it. Without hooks an evaluation
+/// pays nothing for them. [`Client::all`](crate::Client::all) runs none.
 pub trait Hook: Debug + Send + Sync + 'static {
     /// Before the evaluation. May give another context to evaluate, which later hooks see:
     /// `Ok(None)` leaves it as it is. Where overrides are fetched [on
@@ -58,8 +59,8 @@ pub trait Hook: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// An error ends the evaluation: it answers the caller's default, with GENERAL_ERROR. The error itself goes no
-    /// further; a hook that wants it seen reports it.
+    /// An error ends the evaluation: it answers the caller's default, with GENERAL_ERROR. The error itself
+    /// goes no further; a hook that wants it seen reports it.
     fn before(&self, evaluation: &HookContext<'_>) -> Result<Option<EvaluationContext>, BoxError> {
         let _ = evaluation;
         Ok(None)

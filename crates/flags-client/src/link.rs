@@ -28,8 +28,8 @@ enum State {
     End,
 }
 
-/// Subscribes, and subscribes again whenever the watch ends or cannot be had. Ends when the store is closed, or tells
-/// of no changes.
+/// Subscribes, and subscribes again whenever the watch ends or cannot be had. Ends when the store is closed,
+/// or tells of no changes.
 pub(crate) fn follow(storage: StorageHandle, clock: Arc<dyn Clock>, pace: Pace) -> BoxStream<'static, News> {
     let link = Link { storage, clock, backoff: Backoff::new(pace), state: State::Subscribe };
     stream::unfold(link, async |mut link| link.next().await.map(|news| (news, link))).boxed()

@@ -84,7 +84,8 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     draft.write_all(bytes)?;
     draft.as_file().sync_all()?;
     draft.persist(path)?;
-    // The rename is durable once the folder is. Not every system can open one, and then there is nothing to do.
+    // The rename is durable once the folder is. Not every system can open one, and then there is nothing to
+    // do.
     if let Ok(folder) = fs::File::open(folder) {
         folder.sync_all()?;
     }

@@ -12,8 +12,9 @@ use crate::state::State;
 use crate::view::View;
 
 /// The flags at one moment and at one instant: evaluations in it never contradict each other, whatever
-/// changes meanwhile. Made by [`Client::snapshot`](crate::Client::snapshot) and [`Client::prepare`](crate::Client::prepare);
-/// meant for the length of a request. Its details borrow from it, and copy nothing.
+/// changes meanwhile. Made by [`Client::snapshot`](crate::Client::snapshot) and
+/// [`Client::prepare`](crate::Client::prepare); meant for the length of a request. Its details borrow from
+/// it, and copy nothing.
 ///
 /// The methods never fail: what cannot be evaluated answers the caller's default, with the reason.
 #[derive(Debug, Clone)]

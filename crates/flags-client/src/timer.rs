@@ -7,8 +7,8 @@ use flags_core::{Clock, Timestamp};
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 
-/// Goes off at an instant by a clock; where that is set back meanwhile, after the time that was left when it was set.
-/// Asked for the same instant again it keeps the sleep that it has.
+/// Goes off at an instant by a clock; where that is set back meanwhile, after the time that was left when it
+/// was set. Asked for the same instant again it keeps the sleep that it has.
 #[derive(Default)]
 pub(crate) struct Timer {
     set: Option<(Timestamp, BoxFuture<'static, ()>)>,

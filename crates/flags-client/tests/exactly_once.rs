@@ -1,4 +1,5 @@
-//! Many schedulers, many changes, lost answers and schedulers that die: each change is applied once, in order.
+//! Many schedulers, many changes, lost answers and schedulers that die: each change is applied once, in
+//! order.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};

@@ -57,7 +57,8 @@ async fn run_due(storage: StorageHandle) -> Report {
     quick(storage).build().run_due(after(1_000)).await.expect("a report")
 }
 
-/// Applies commits and loses the first answer; takes a second by the clock for each, and drops some before they are applied.
+/// Applies commits and loses the first answer; takes a second by the clock for each, and drops some before
+/// they are applied.
 #[derive(Debug)]
 struct Unreliable {
     inner: Arc<Faulty>,

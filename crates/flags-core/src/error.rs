@@ -65,9 +65,10 @@ impl fmt::Display for ErrorKind {
 
 /// What failed, on which record and member, and why.
 ///
-/// `Display` gives the operation, the key, the member and a sentence that says what to do, on one line and without
-/// any value of a record; it does not repeat the cause, which is in [`source()`](std::error::Error::source) and, where it
-/// comes from the JSON parser, quotes what it stumbled over. No secret is ever part of either.
+/// `Display` gives the operation, the key, the member and a sentence that says what to do, on one line and
+/// without any value of a record; it does not repeat the cause, which is in
+/// [`source()`](std::error::Error::source) and, where it comes from the JSON parser, quotes what it stumbled
+/// over. No secret is ever part of either.
 ///
 /// # Examples
 ///
@@ -175,7 +176,8 @@ impl Error {
         error
     }
 
-    /// Names the operation that failed, replacing an earlier name: callers know their method by its outermost name.
+    /// Names the operation that failed, replacing an earlier name: callers know their method by its outermost
+    /// name.
     #[must_use]
     pub fn in_operation(mut self, operation: &'static str) -> Self {
         self.0.operation = Some(operation);
@@ -210,7 +212,8 @@ impl Error {
         self
     }
 
-    /// Says that more was asked of the write than that it is applied; see [`is_unconfirmed`](Self::is_unconfirmed).
+    /// Says that more was asked of the write than that it is applied; see
+    /// [`is_unconfirmed`](Self::is_unconfirmed).
     #[must_use]
     pub fn as_unconfirmed(mut self) -> Self {
         self.0.unconfirmed = true;
@@ -259,15 +262,15 @@ impl Error {
         self.0.limit
     }
 
-    /// Of an indeterminate write: whether reading it back cannot settle it, since more was asked than that it is applied, such as
-    /// that replicas or a disk have it.
+    /// Of an indeterminate write: whether reading it back cannot settle it, since more was asked than that it
+    /// is applied, such as that replicas or a disk have it.
     #[must_use]
     pub fn is_unconfirmed(&self) -> bool {
         self.0.unconfirmed
     }
 
-    /// Of a conflict: whether it is about the revision, so that reading again and repeating the edit may help. One about
-    /// an alias (C7) comes back until the id or the name is another.
+    /// Of a conflict: whether it is about the revision, so that reading again and repeating the edit may
+    /// help. One about an alias (C7) comes back until the id or the name is another.
     #[must_use]
     pub fn is_stale(&self) -> bool {
         self.0.kind == ErrorKind::Conflict && self.0.field.is_none()

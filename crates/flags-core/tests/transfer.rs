@@ -329,7 +329,8 @@ async fn planning_a_large_import_takes_no_time_to_speak_of() {
     assert!(plan.expect("in time").expect("planned").is_empty());
 }
 
-/// A store of three flags, and the plan that puts a document with one of them, changed, and a new one in its place.
+/// A store of three flags, and the plan that puts a document with one of them, changed, and a new one in its
+/// place.
 async fn planned() -> (FlagStore, [Flag; 3], Document, ImportPlan) {
     let store = store();
     let flags = ["a", "b", "c"].map(flag);

@@ -102,8 +102,8 @@ impl RulesetBuilder {
 
     /// Compiles a segment. One that is there already, the very same, is left as it is.
     ///
-    /// [`build`](Self::build) then follows the parents of all of them anew: some milliseconds for ten thousand, however
-    /// many of them changed.
+    /// [`build`](Self::build) then follows the parents of all of them anew: some milliseconds for ten
+    /// thousand, however many of them changed.
     #[must_use]
     pub fn segment(mut self, segment: impl Into<Arc<Segment>>) -> Self {
         let (segment, semantics) = (segment.into(), self.ruleset.semantics);

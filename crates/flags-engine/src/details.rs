@@ -148,7 +148,8 @@ pub struct Details<'r, T> {
     pub value: T,
     /// Why.
     pub reason: Reason,
-    /// The variant: a variant's key, the name of the rule that matched, or `schedule:` and the name of a schedule.
+    /// The variant: a variant's key, the name of the rule that matched, or `schedule:` and the name of a
+    /// schedule.
     pub variant: Option<&'r str>,
     /// Why the value is the caller's default, if it is for an error.
     pub error: Option<EvaluationError>,

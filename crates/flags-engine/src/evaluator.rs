@@ -13,7 +13,8 @@ use crate::served::Answer;
 
 /// Decides flags for one context at one instant. Made by [`Ruleset::evaluator`]; costs nothing to make.
 ///
-/// Nothing here fails or panics: what cannot be decided answers the caller's default, with the reason and an error.
+/// Nothing here fails or panics: what cannot be decided answers the caller's default, with the reason and an
+/// error.
 #[derive(Debug, Clone, Copy)]
 pub struct Evaluator<'r, 'c> {
     ruleset: &'r Ruleset,

@@ -3,9 +3,9 @@
 //! Branches of sixteen lead to small hash tables. A change copies the branches on the way and one table; a
 //! lookup in ten thousand follows two or three pointers more than one table would need.
 //!
-//! `rpds::HashTrieSet` in its place, with the same hasher, took 5 ns more for a decision among ten thousand flags (27 for
-//! 22, 43 for 37), a quarter more to decide all of a thousand, and half more to edit an override of many; `imbl` is not
-//! under a licence that `deny.toml` allows.
+//! `rpds::HashTrieSet` in its place, with the same hasher, took 5 ns more for a decision among ten thousand
+//! flags (27 for 22, 43 for 37), a quarter more to decide all of a thousand, and half more to edit an
+//! override of many; `imbl` is not under a licence that `deny.toml` allows.
 
 use std::fmt;
 use std::hash::{BuildHasher, Hash};
@@ -43,8 +43,8 @@ const HIGHEST: u32 = 56;
 /// What a table of 32 buckets holds. Past it a leaf becomes a branch.
 const LEAF: usize = 28;
 
-/// One for all, since rulesets are made from each other; random, so that keys chosen beforehand do not collide. Ones that
-/// do all the same share a table, and are told apart one by one.
+/// One for all, since rulesets are made from each other; random, so that keys chosen beforehand do not
+/// collide. Ones that do all the same share a table, and are told apart one by one.
 static HASHER: LazyLock<RandomState> = LazyLock::new(RandomState::default);
 
 fn hash(key: &(impl Hash + ?Sized)) -> u64 {

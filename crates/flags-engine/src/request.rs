@@ -10,8 +10,8 @@ use crate::semantics::Semantics;
 
 /// What is asked: one flag, for one context, with the records that bear on it, in wire form.
 ///
-/// `flag` and `context` must be there; a null flag is one that does not exist. Overrides and schedules of another flag
-/// are ignored.
+/// `flag` and `context` must be there; a null flag is one that does not exist. Overrides and schedules of
+/// another flag are ignored.
 #[derive(Debug, Clone, Deserialize)]
 #[non_exhaustive]
 pub struct Request {
@@ -77,7 +77,8 @@ impl Answer {
 
 /// Decides what one line asks, `now` being the instant if it names none.
 ///
-/// A line that cannot be read answers ERROR with PARSE_ERROR, and the caller's default where that much is readable.
+/// A line that cannot be read answers ERROR with PARSE_ERROR, and the caller's default where that much is
+/// readable.
 ///
 /// # Examples
 ///

@@ -18,8 +18,8 @@ use crate::semantics::Semantics;
 
 /// Flags with their overrides, time schedules and segments, compiled and immutable.
 ///
-/// Cloning copies pointers. [`edit`](Self::edit) makes the next one, in which everything that did not change is the same
-/// compiled object: changing one flag, or one override of a million, takes microseconds.
+/// Cloning copies pointers. [`edit`](Self::edit) makes the next one, in which everything that did not change
+/// is the same compiled object: changing one flag, or one override of a million, takes microseconds.
 ///
 /// # Examples
 ///

@@ -20,8 +20,8 @@ pub(crate) enum SegmentRef {
 }
 
 impl SegmentRef {
-    /// With the looseness of Python's `UUID`: hyphens anywhere, braces, `urn:` and `uuid:`, and then 32 characters
-    /// that its `int()` reads as hexadecimal, which need not all be digits.
+    /// With the looseness of Python's `UUID`: hyphens anywhere, braces, `urn:` and `uuid:`, and then 32
+    /// characters that its `int()` reads as hexadecimal, which need not all be digits.
     pub(crate) fn new(text: &str) -> Self {
         let bare = text.replace("urn:", "").replace("uuid:", "");
         let hex = bare.trim_matches(['{', '}']).replace('-', "");

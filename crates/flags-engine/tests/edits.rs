@@ -1,4 +1,5 @@
-//! An edit copies what it changes, counted in bytes; and an edited ruleset is the one that would be built anew.
+//! An edit copies what it changes, counted in bytes; and an edited ruleset is the one that would be built
+//! anew.
 
 use std::sync::Arc;
 

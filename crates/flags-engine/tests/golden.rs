@@ -35,7 +35,8 @@ fn buckets() {
     }
 }
 
-/// A second opinion, from an engine of another project whose rollouts hash the same way: on keys of every script.
+/// A second opinion, from an engine of another project whose rollouts hash the same way: on keys of every
+/// script.
 #[test]
 fn rollout_buckets_are_those_of_yggdrasil() {
     let set: Value = serde_json::from_str(include_str!("data/yggdrasil.json")).expect("JSON");

@@ -138,7 +138,8 @@ impl Contents {
                 return state;
             }
         }
-        // Whichever of two records that claim one alias comes first has it, in every process, whatever that met before.
+        // Whichever of two records that claim one alias comes first has it, in every process, whatever that
+        // met before.
         let mut state = State::default();
         for key in next.texts.keys() {
             if let Some(entry) = changed.get(key).or_else(|| self.state.by_key(key)) {

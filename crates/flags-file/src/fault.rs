@@ -10,7 +10,8 @@ use flags_core::{Error, ErrorKind};
 
 use crate::document::Broken;
 
-/// Why the file could not be used. Several calls may fail for one reason, so it can be cloned, as an [`Error`] cannot.
+/// Why the file could not be used. Several calls may fail for one reason, so it can be cloned, as an
+/// [`Error`] cannot.
 #[derive(Debug, Clone)]
 pub(crate) struct Fault {
     path: Arc<Path>,

@@ -1,7 +1,8 @@
 //! Feature flags in one JSON file: embedded, durable, reviewable in git, reloaded when it is edited.
 //!
-//! The file is the document that an export writes ([`Document`](flags_core::transfer::Document)), so that people, `git diff` and other
-//! programs can read it. Any number of processes and people may read and write it at the same time; none of them needs a server.
+//! The file is the document that an export writes ([`Document`](flags_core::transfer::Document)), so that
+//! people, `git diff` and other programs can read it. Any number of processes and people may read and write
+//! it at the same time; none of them needs a server.
 //!
 //! # What a commit does
 //!
@@ -22,9 +23,9 @@
 //! Other attributes of the file are not kept. The lock file has the same permissions, so that
 //! whoever may write the one may lock the other.
 //!
-//! A record that does not change keeps its text to the byte, its order of members and white space, so that a diff shows what
-//! changed and nothing else. Records are in the order of their keys; expired ones are left out of what is written next. Members that we do
-//! not know, also those beside the lists, are kept.
+//! A record that does not change keeps its text to the byte, its order of members and white space, so that a
+//! diff shows what changed and nothing else. Records are in the order of their keys; expired ones are left
+//! out of what is written next. Members that we do not know, also those beside the lists, are kept.
 //!
 //! # What a read does
 //!
@@ -43,10 +44,10 @@
 //!
 //! # Edits from outside
 //!
-//! An editor's save, a `git checkout`, the swap of a mounted ConfigMap's links: each is read with the next call, and told to every
-//! watch by the keys of the records that differ. A revision is a digest of the record's text, so an edit from outside makes an older
-//! revision stale as a commit does. Editors know no lock: one that saves between a commit's last look and its rename, some
-//! microseconds, is overwritten.
+//! An editor's save, a `git checkout`, the swap of a mounted ConfigMap's links: each is read with the next
+//! call, and told to every watch by the keys of the records that differ. A revision is a digest of the
+//! record's text, so an edit from outside makes an older revision stale as a commit does. Editors know no
+//! lock: one that saves between a commit's last look and its rename, some microseconds, is overwritten.
 //!
 //! | what is wrong | what happens |
 //! |---|---|

@@ -31,7 +31,8 @@ pub struct FileBuilder {
 }
 
 impl FileBuilder {
-    /// The store in the file at `path`. A relative path is one of the directory that is the current one when it is opened.
+    /// The store in the file at `path`. A relative path is one of the directory that is the current one when
+    /// it is opened.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         let options = Options {
             path: path.into(),
@@ -43,8 +44,8 @@ impl FileBuilder {
         Self { options }
     }
 
-    /// Reads a URL: `file:PATH`, where PATH is taken as it is written, up to a `?`; or `file:///PATH`, where it is
-    /// percent-encoded. Its parameters, each at most once:
+    /// Reads a URL: `file:PATH`, where PATH is taken as it is written, up to a `?`; or `file:///PATH`, where
+    /// it is percent-encoded. Its parameters, each at most once:
     ///
     /// | parameter | as |
     /// |---|---|
@@ -65,8 +66,9 @@ impl FileBuilder {
         self
     }
 
-    /// Makes watches look at the file this often, instead of asking the file system to tell of changes: for file systems that
-    /// don't, such as those of a network. Without it they are told, and look every two seconds besides.
+    /// Makes watches look at the file this often, instead of asking the file system to tell of changes: for
+    /// file systems that don't, such as those of a network. Without it they are told, and look every two
+    /// seconds besides.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.options.poll_interval = Some(interval);
         self
@@ -84,15 +86,17 @@ impl FileBuilder {
         self
     }
 
-    /// Reads the file. One that does not exist is an empty store, and created by the first commit; its directory has to exist.
-    /// One that is empty is waited for a moment: some programs empty a file before they write it.
+    /// Reads the file. One that does not exist is an empty store, and created by the first commit; its
+    /// directory has to exist. One that is empty is waited for a moment: some programs empty a file before
+    /// they write it.
     ///
     /// Must be called within a tokio runtime, as every method of the store.
     ///
     /// # Errors
     ///
-    /// `Invalid` for options that cannot be; `Unavailable` for a file that cannot be read, is no document of flags (the error says
-    /// in which line and column), or whose directory does not exist; `Denied` when permission is missing.
+    /// `Invalid` for options that cannot be; `Unavailable` for a file that cannot be read, is no document of
+    /// flags (the error says in which line and column), or whose directory does not exist; `Denied` when
+    /// permission is missing.
     pub async fn open(mut self) -> Result<FileStorage> {
         let zero = |field| Error::new(ErrorKind::Invalid, "zero leaves no time").with_field(field);
         if self.options.deadline.is_zero() {

@@ -23,13 +23,14 @@ pub struct Applied {
 }
 
 impl State {
-    /// Derives the state that the batch would leave behind, and judges the batch by both (C2, C3, C6, C7, C8). This state
-    /// stays as it is. `revise` gives the revision of a record that the batch writes, by its key; the one that it has already where
-    /// writing it changes nothing.
+    /// Derives the state that the batch would leave behind, and judges the batch by both (C2, C3, C6, C7,
+    /// C8). This state stays as it is. `revise` gives the revision of a record that the batch writes, by its
+    /// key; the one that it has already where writing it changes nothing.
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`, `NotFound`, `Conflict`, or `Invalid` past [`Limits::owned_per_delete`], of the first operation that is refused.
+    /// `AlreadyExists`, `NotFound`, `Conflict`, or `Invalid` past [`Limits::owned_per_delete`], of the first
+    /// operation that is refused.
     pub fn apply(
         &self,
         batch: &[Prepared],
@@ -71,8 +72,8 @@ fn flag_id(state: &State, key: &Key) -> Option<FlagId> {
     }
 }
 
-/// What goes with the record when it is deleted: of two flags that a foreign writer left with one id, the one that has the
-/// alias owns it.
+/// What goes with the record when it is deleted: of two flags that a foreign writer left with one id, the one
+/// that has the alias owns it.
 fn owned<'a>(state: &'a State, key: &Key) -> impl Iterator<Item = &'a Key> {
     let id = flag_id(state, key).filter(|id| state.key_of(&Alias::FlagId(*id)) == Some(key));
     id.into_iter().flat_map(|id| state.owned_by(id))

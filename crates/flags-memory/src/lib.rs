@@ -1,11 +1,13 @@
 //! The reference backend: the storage contract of [`flags_core::storage::Storage`], kept in memory.
 //!
-//! The whole store is one immutable [`State`] behind one atomic pointer. A reader takes the pointer and
-//! never waits. A writer encodes and checks its batch before it takes the writers' lock, judges the batch against the current
-//! state, derives the next one (persistent maps share what did not change) and swaps the pointer: so
-//! all of a batch appears at once, a listing is a snapshot, and a batch that is refused leaves nothing behind.
+//! The whole store is one immutable [`State`] behind one atomic pointer. A reader takes the pointer and never
+//! waits. A writer encodes and checks its batch before it takes the writers' lock, judges the batch against
+//! the current state, derives the next one (persistent maps share what did not change) and swaps the pointer:
+//! so all of a batch appears at once, a listing is a snapshot, and a batch that is refused leaves nothing
+//! behind.
 //!
-//! [`State`] is public for backends that hold their whole store in memory and keep it elsewhere: it is the contract without the storing.
+//! [`State`] is public for backends that hold their whole store in memory and keep it elsewhere: it is the
+//! contract without the storing.
 //!
 //! # Examples
 //!

@@ -16,9 +16,9 @@ type Entries = HashTrieMapSync<Key, Entry>;
 
 /// The store at one moment: the records, and indexes that always agree with them.
 ///
-/// Cloning costs a few pointers, and a clone that is changed shares what did not change. Backends that hold all of their
-/// store in memory are built on it: [`apply`](Self::apply) judges a batch, [`read`](Self::read) and [`list`](Self::list) are
-/// what readers get.
+/// Cloning costs a few pointers, and a clone that is changed shares what did not change. Backends that hold
+/// all of their store in memory are built on it: [`apply`](Self::apply) judges a batch, [`read`](Self::read)
+/// and [`list`](Self::list) are what readers get.
 #[derive(Debug, Clone, Default)]
 pub struct State {
     by_kind: RedBlackTreeMapSync<Kind, Entries>,
@@ -49,8 +49,8 @@ impl State {
         keys.iter().map(|key| self.get(key, now).map(|entry| entry.read(key)).transpose()).collect()
     }
 
-    /// What [`Storage::list`](flags_core::Storage::list) yields: a snapshot, of which each record is left out that has expired by
-    /// the time it is its turn.
+    /// What [`Storage::list`](flags_core::Storage::list) yields: a snapshot, of which each record is left out
+    /// that has expired by the time it is its turn.
     pub fn list(
         self: Arc<Self>,
         query: &Query,
@@ -104,7 +104,8 @@ impl State {
         self.twins.contains_key(alias)
     }
 
-    /// Puts a record under that key, unjudged, as a foreign writer does. An alias that another record holds stays with it.
+    /// Puts a record under that key, unjudged, as a foreign writer does. An alias that another record holds
+    /// stays with it.
     pub fn insert(&mut self, key: &Key, entry: Entry) {
         self.put(key, entry);
         self.adopt();
@@ -197,7 +198,8 @@ impl State {
         }
     }
 
-    /// Removes what has expired, and says what: no reader sees it any more, and it should not take up memory for ever.
+    /// Removes what has expired, and says what: no reader sees it any more, and it should not take up memory
+    /// for ever.
     pub(crate) fn trim(&mut self, now: Timestamp) -> Vec<Key> {
         let mut expired = Vec::new();
         while let Some((at, key)) = self.by_expiry.first().cloned()

@@ -74,8 +74,8 @@ impl MemoryStorage {
         }
     }
 
-    /// Stores bytes under a key as a writer would that keeps no contract: unchecked, and corrupt if they are no
-    /// such record. For tests of how an application takes it.
+    /// Stores bytes under a key as a writer would that keeps no contract: unchecked, and corrupt if they are
+    /// no such record. For tests of how an application takes it.
     ///
     /// # Errors
     ///
@@ -95,7 +95,8 @@ impl MemoryStorage {
         if current.closed { Err(Error::closed()) } else { Ok(current) }
     }
 
-    /// Replaces the current state by one that is derived from it and from the number of the commit, and tells the watches.
+    /// Replaces the current state by one that is derived from it and from the number of the commit, and tells
+    /// the watches.
     fn write<T>(&self, derive: impl FnOnce(&State, u64) -> Result<(State, Vec<Key>, T)>) -> Result<T> {
         let writing = self.lock();
         let current = self.read()?;

@@ -1,4 +1,5 @@
-//! A scheduler beside the services: `scheduler [STORE-URL]`. Run several, for one that dies: each change is executed once.
+//! A scheduler beside the services: `scheduler [STORE-URL]`. Run several, for one that dies: each change is
+//! executed once.
 
 use anyhow::Result;
 use feature_flags::Scheduler;

@@ -1,4 +1,5 @@
-//! A web service that decides for the user of each request: `web [STORE-URL]`, listening at `LISTEN`, or else port 3000.
+//! A web service that decides for the user of each request: `web [STORE-URL]`, listening at `LISTEN`, or else
+//! port 3000.
 
 use std::convert::Infallible;
 
@@ -25,8 +26,8 @@ async fn main() -> Result<()> {
     Ok(())
 }
 
-/// The flags at the moment of a request, and whom it is from. A handler takes it as an argument; all that it asks of it agrees with
-/// each other, whatever changes meanwhile.
+/// The flags at the moment of a request, and whom it is from. A handler takes it as an argument; all that it
+/// asks of it agrees with each other, whatever changes meanwhile.
 struct Flags {
     snapshot: Snapshot,
     context: EvaluationContext,

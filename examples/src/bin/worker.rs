@@ -1,5 +1,5 @@
-//! A worker that is steered by flags: `worker [STORE-URL]`. It takes batches from a queue; how many at once, and whether at all, is
-//! asked anew for every batch, which costs nothing.
+//! A worker that is steered by flags: `worker [STORE-URL]`. It takes batches from a queue; how many at once,
+//! and whether at all, is asked anew for every batch, which costs nothing.
 
 use std::pin::pin;
 use std::time::Duration;

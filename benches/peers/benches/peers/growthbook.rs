@@ -1,4 +1,5 @@
-//! `growthbook-rust`: the feature's result, of the evaluator beneath its client, which would copy the attributes once more.
+//! `growthbook-rust`: the feature's result, of the evaluator beneath its client, which would copy the
+//! attributes once more.
 
 use std::collections::HashMap;
 

@@ -1,5 +1,5 @@
-//! `launchdarkly-server-sdk-evaluation`: value, variation index and reason. The flag is looked up in a map and borrowed;
-//! the trait `Store` of the SDK would copy it.
+//! `launchdarkly-server-sdk-evaluation`: value, variation index and reason. The flag is looked up in a map
+//! and borrowed; the trait `Store` of the SDK would copy it.
 
 use std::collections::HashMap;
 

@@ -1,7 +1,7 @@
 //! Five engines decide the same three flags for the same user, in one process.
 //!
-//! Before anything is measured each of them has to decide rightly: for a user who is in, for one whose attributes do not
-//! fit, and for one whom the percentage leaves out.
+//! Before anything is measured each of them has to decide rightly: for a user who is in, for one whose
+//! attributes do not fit, and for one whom the percentage leaves out.
 
 mod eppo;
 mod growthbook;
@@ -39,8 +39,8 @@ trait Engine: Sized {
     fn is_on(answer: &Self::Answer<'_>) -> bool;
 }
 
-/// The first user in the Netherlands with the plan `pro` whom the percentage lets in, or leaves out. Engines hash
-/// differently, so that each has its own.
+/// The first user in the Netherlands with the plan `pro` whom the percentage lets in, or leaves out. Engines
+/// hash differently, so that each has its own.
 fn user<E: Engine>(engine: &E, within: bool) -> Result<User> {
     let mut users = (0..100).map(|n| User { key: format!("user-{n}"), country: "NL", plan: "pro" });
     let fits = |user: &User| {

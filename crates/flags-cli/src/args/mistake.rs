@@ -25,8 +25,8 @@ pub(super) fn report(error: Error) -> Exit {
     Exit::Usage
 }
 
-/// The same error as far as it may be shown. It quotes arguments, and one of them may be a URL in the wrong place, with
-/// its password, or a text from somebody else that commands the terminal.
+/// The same error as far as it may be shown. It quotes arguments, and one of them may be a URL in the wrong
+/// place, with its password, or a text from somebody else that commands the terminal.
 fn showable(error: Error, arguments: &[String]) -> Error {
     let shown: Vec<String> = arguments.iter().map(|argument| quotable(argument)).collect();
     if shown == arguments {

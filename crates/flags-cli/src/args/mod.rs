@@ -76,10 +76,12 @@ pub(crate) enum Command {
     Scheduler,
     /// Ask the store how it is.
     Health,
-    /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members, indexes that do not fit.
+    /// Look for what is wrong in the store: unreadable and ownerless records, cycles, invalid members,
+    /// indexes that do not fit.
     #[command(after_help = help::DOCTOR)]
     Doctor {
-        /// Mend what can be mended without losing anything: entries of indexes. No record is changed or deleted.
+        /// Mend what can be mended without losing anything: entries of indexes. No record is changed or
+        /// deleted.
         #[arg(long)]
         repair: bool,
     },

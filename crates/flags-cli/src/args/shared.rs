@@ -12,8 +12,8 @@ const GLOBAL: &str = "Options of every command";
 // No `Debug`: the URL may hold a password.
 #[derive(Args)]
 pub(crate) struct Global {
-    /// The store: file:FILE (./flags.json if no store is named), memory:, memory:FILE (an exported document, changed in memory only),
-    /// redis://HOST, rediss://HOST, redis+unix:///SOCKET
+    /// The store: file:FILE (./flags.json if no store is named), memory:, memory:FILE (an exported document,
+    /// changed in memory only), redis://HOST, rediss://HOST, redis+unix:///SOCKET
     #[arg(long, global = true, help_heading = GLOBAL, env = "FLAGS_STORE", hide_env_values = true, value_name = "URL")]
     pub(crate) store: Option<String>,
     /// What every key in Redis begins with, instead of `feature_flags:`

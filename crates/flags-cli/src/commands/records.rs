@@ -78,7 +78,8 @@ pub(super) async fn apply(
     done.print()
 }
 
-/// The records of a file as far as they are given. `--if-revision` takes the place of the member; it can be about one only.
+/// The records of a file as far as they are given. `--if-revision` takes the place of the member; it can be
+/// about one only.
 fn partials(kind: Kind, file: &Path, if_revision: Option<&Revision>) -> Result<Batch<Partial>, Failure> {
     let mut given = input::objects(file)?.try_map(|object| Partial::new(kind, object))?;
     match (if_revision, given.items.as_mut_slice()) {
@@ -127,7 +128,8 @@ fn several_under_one_revision() -> Failure {
     Failure::usage("--if-revision is about one record", "one command for each record")
 }
 
-/// A failure after others were written: its own hint knows of one record, and repeating all of them may be wrong.
+/// A failure after others were written: its own hint knows of one record, and repeating all of them may be
+/// wrong.
 fn part_is_done(session: &Session, verb: &str, failure: Failure) -> Failure {
     let mut hint = format!("what was {verb} before that stays so: leave it out when you repeat the command");
     if let Some(own) = session.out.hint(&failure).filter(|own| !own.starts_with(NOTHING_CHANGED)) {

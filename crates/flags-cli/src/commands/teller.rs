@@ -33,7 +33,8 @@ impl Teller {
         Ok(Self { queue, ended, missed: 0 })
     }
 
-    /// Has it printed, unless too much waits already: then `missed` is told how many were not, once there is room.
+    /// Has it printed, unless too much waits already: then `missed` is told how many were not, once there is
+    /// room.
     pub(super) fn tell(
         &mut self,
         line: impl FnOnce() -> Result<(), Failure> + Send + 'static,

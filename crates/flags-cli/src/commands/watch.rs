@@ -66,7 +66,8 @@ fn ready(first: Change, changes: &mut BoxStream<'static, Change>) -> Vec<Change>
 
 struct Following<'a> {
     session: &'a Session,
-    /// The flags as they were last seen, so that a line can say what has changed; none before they were first read.
+    /// The flags as they were last seen, so that a line can say what has changed; none before they were first
+    /// read.
     known: Option<BTreeMap<Key, Stored>>,
     complaints: Complaints,
     live: Option<Live>,

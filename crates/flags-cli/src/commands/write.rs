@@ -8,7 +8,8 @@ use crate::failure::Failure;
 use crate::input::Partial;
 use crate::store;
 
-/// How often to read again where somebody else writes the same record. Each time one of the writers gets through.
+/// How often to read again where somebody else writes the same record. Each time one of the writers gets
+/// through.
 const ATTEMPTS: usize = 100;
 
 /// What there is where a record is to be written.

@@ -1,6 +1,7 @@
 //! What a new record is where nobody says otherwise.
 //!
-//! The defaults go into the JSON before it is decoded, so that members which this version does not know are kept.
+//! The defaults go into the JSON before it is decoded, so that members which this version does not know are
+//! kept.
 
 use feature_flags::{FlagId, Json, Kind};
 
@@ -42,7 +43,8 @@ fn flag(object: &mut Object) {
     object.fill("default_enabled", || false.into());
 }
 
-/// Completes the rules and variants of a flag, if it names any; in the place of a stored flag's where there is one.
+/// Completes the rules and variants of a flag, if it names any; in the place of a stored flag's where there
+/// is one.
 pub(super) fn parts(kind: Kind, object: &mut Object, stored: Option<&Object>) -> Result<(), Failure> {
     if kind != Kind::Flag {
         return Ok(());
@@ -60,8 +62,8 @@ pub(super) fn parts(kind: Kind, object: &mut Object, stored: Option<&Object>) ->
     })
 }
 
-/// The parts of a flag: each has an id, and more. One without an id is the stored part that is called the same, so that
-/// writing the same again changes nothing; else it is a new one.
+/// The parts of a flag: each has an id, and more. One without an id is the stored part that is called the
+/// same, so that writing the same again changes nothing; else it is a new one.
 fn each(
     object: &mut Object,
     stored: Option<&Object>,

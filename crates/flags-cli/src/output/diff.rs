@@ -7,7 +7,8 @@ use similar::{ChangeTag, TextDiff};
 use super::{clean, json};
 use crate::failure::Failure;
 
-/// The lines that differ between two records, with those around them; coloured where that stream is a terminal.
+/// The lines that differ between two records, with those around them; coloured where that stream is a
+/// terminal.
 pub(crate) fn diff(
     before: Option<&Record>,
     after: Option<&Record>,

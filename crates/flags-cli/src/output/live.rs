@@ -50,7 +50,8 @@ impl Live {
     }
 }
 
-/// What a terminal of so many rows shows. The last row is the cursor's: a line there would scroll the first one away.
+/// What a terminal of so many rows shows. The last row is the cursor's: a line there would scroll the first
+/// one away.
 fn lines<'a>(
     flags: impl ExactSizeIterator<Item = &'a Stored>,
     state: &str,

@@ -53,7 +53,8 @@ impl Sink {
         draft.as_file().sync_all()?;
         draft.persist(&target).map_err(|refused| refused.error)?;
         interrupt::remove(None);
-        // The rename is durable once the folder is. Not every system can open one, and then there is nothing to do.
+        // The rename is durable once the folder is. Not every system can open one, and then there is nothing
+        // to do.
         if let Ok(folder) = File::open(folder(&target)) {
             let _ = folder.sync_all();
         }

@@ -21,7 +21,8 @@ pub(super) fn table(kind: Kind, records: &[Stored], names: &FlagNames) -> String
     let mut header = header(kind);
     let with_flag = !names.is_empty();
     if with_flag {
-        // Overrides of several flags are listed only where the flags are gone: their id is there to be copied.
+        // Overrides of several flags are listed only where the flags are gone: their id is there to be
+        // copied.
         header.insert(1, if kind == Kind::Override { "FLAG ID" } else { "FLAG" });
     }
     let mut table = Table::new();

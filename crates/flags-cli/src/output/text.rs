@@ -2,10 +2,11 @@
 
 use feature_flags::Timestamp;
 
-/// One value on one line: what would end the line, command the terminal or turn the order of the text around is escaped.
+/// One value on one line: what would end the line, command the terminal or turn the order of the text around
+/// is escaped.
 ///
-/// A name may hold any character, so every value passes here where it becomes text: before lines are put together, since
-/// afterwards nobody can tell our line feed from the one in a name.
+/// A name may hold any character, so every value passes here where it becomes text: before lines are put
+/// together, since afterwards nobody can tell our line feed from the one in a name.
 pub(crate) fn clean(text: &str) -> String {
     let mut clean = String::with_capacity(text.len());
     for c in text.chars() {

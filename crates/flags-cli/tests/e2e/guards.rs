@@ -11,7 +11,8 @@ async fn doctor_finds_what_others_left() -> Result<()> {
     let mut cli = Cli::sound_redis()?;
     cli.ok("flag create good", "")?;
     cli.ok("doctor", "")?;
-    // As another library may leave it: half a flag, an override of nobody's, segments in a circle, a rollout of 200%.
+    // As another library may leave it: half a flag, an override of nobody's, segments in a circle, a rollout
+    // of 200%.
     let prefix = cli.prefix().to_owned();
     let client = redis::Client::open(cli.url())?;
     let mut connection = client.get_multiplexed_async_connection().await?;

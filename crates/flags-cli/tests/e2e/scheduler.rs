@@ -1,4 +1,5 @@
-//! What is due is executed: once from the command line, or by any number of schedulers, some of which are killed.
+//! What is due is executed: once from the command line, or by any number of schedulers, some of which are
+//! killed.
 
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader};
@@ -303,7 +304,8 @@ impl Drop for Fleet<'_> {
     }
 }
 
-/// What the server says of a key that was written: `Ok` of a change, by its number; `Err` of a flag, by its key.
+/// What the server says of a key that was written: `Ok` of a change, by its number; `Err` of a flag, by its
+/// key.
 fn written(message: &redis::Msg) -> Result<Result<usize, String>> {
     let channel = message.get_channel_name();
     let name = channel.rsplit(':').next().unwrap_or_default();

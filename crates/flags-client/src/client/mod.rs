@@ -28,10 +28,11 @@ use crate::stage::Stage;
 /// caller's default, and the `_details` methods say why.
 ///
 /// Unknown is never "off": before the first load every evaluation answers the caller's default with
-/// [`ProviderNotReady`](flags_engine::ErrorCode::ProviderNotReady). When the store goes away the flags known last are served, and
-/// [`freshness`](Self::freshness) says since when.
+/// [`ProviderNotReady`](flags_engine::ErrorCode::ProviderNotReady). When the store goes away the flags known
+/// last are served, and [`freshness`](Self::freshness) says since when.
 ///
-/// Overrides and time schedules are judged by the client's clock at each evaluation, so that an expiry needs no event.
+/// Overrides and time schedules are judged by the client's clock at each evaluation, so that an expiry needs
+/// no event.
 #[derive(Debug, Clone)]
 pub struct Client {
     inner: Arc<Inner>,
@@ -65,9 +66,9 @@ impl Client {
         &self.inner.shared
     }
 
-    /// Every flag, decided for that context, whatever its type; a value of `None` is an evaluation that failed. Counts for
-    /// nothing and runs no hooks. Empty where nothing can be evaluated: before the first load, or for a context that was not
-    /// [prepared](Self::prepare) and has to be.
+    /// Every flag, decided for that context, whatever its type; a value of `None` is an evaluation that
+    /// failed. Counts for nothing and runs no hooks. Empty where nothing can be evaluated: before the first
+    /// load, or for a context that was not [prepared](Self::prepare) and has to be.
     #[must_use]
     pub fn all(&self, context: &EvaluationContext) -> BTreeMap<FlagKey, EvaluationDetails<Option<Json>>> {
         self.shared().view(context, |view| {
@@ -93,12 +94,14 @@ impl Client {
         Snapshot::new(Arc::clone(shared), shared.state.load_full(), known, shared.clock.now())
     }
 
-    /// A snapshot for this context, its overrides fetched where they are fetched [on demand](crate::Overrides::OnDemand):
-    /// those of its user, organization, tenant and targeting key, over all flags, in one call of the store (or as many
-    /// as the store's limits make of it). What is cached is not fetched again. Costs nothing where overrides are resident.
+    /// A snapshot for this context, its overrides fetched where they are fetched [on
+    /// demand](crate::Overrides::OnDemand): those of its user, organization, tenant and targeting key, over
+    /// all flags, in one call of the store (or as many as the store's limits make of it). What is cached is
+    /// not fetched again. Costs nothing where overrides are resident.
     ///
-    /// It evaluates this context; others that it knows no overrides of answer their default, with PROVIDER_NOT_READY. So
-    /// long as the context stays in the cache, the methods of the client evaluate it too.
+    /// It evaluates this context; others that it knows no overrides of answer their default, with
+    /// PROVIDER_NOT_READY. So long as the context stays in the cache, the methods of the client evaluate it
+    /// too.
     ///
     /// # Errors
     ///
@@ -175,15 +178,15 @@ impl Client {
         self.shared().state.load().counts.read()
     }
 
-    /// Takes the store's word that it holds no flag, after [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the
-    /// flags known last are dropped once the store was asked again. Does nothing otherwise: an emptiness that is yet to be
-    /// found is not accepted.
+    /// Takes the store's word that it holds no flag, after
+    /// [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the flags known last are dropped once the store
+    /// was asked again. Does nothing otherwise: an emptiness that is yet to be found is not accepted.
     pub async fn accept_empty(&self) {
         self.ask(Command::AcceptEmpty).await;
     }
 
-    /// Stops following the store, for every clone, and waits until that is done. The flags known last are still
-    /// served, as stale ones. The store itself is the caller's to close. Idempotent.
+    /// Stops following the store, for every clone, and waits until that is done. The flags known last are
+    /// still served, as stale ones. The store itself is the caller's to close. Idempotent.
     pub async fn close(&self) {
         self.ask(Command::Close).await;
     }

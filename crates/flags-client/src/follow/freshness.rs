@@ -15,8 +15,8 @@ pub(super) struct Staleness {
 }
 
 impl Staleness {
-    /// Goes on from what was known: another cause does not make it any fresher. What comes from a saved file is as old as
-    /// the file, whatever the store does, until the store was `read`.
+    /// Goes on from what was known: another cause does not make it any fresher. What comes from a saved file
+    /// is as old as the file, whatever the store does, until the store was `read`.
     pub(super) fn update(stale: &mut Option<Self>, found: Option<Self>, read: bool) {
         *stale = match (*stale, found) {
             (_, None) => None,

@@ -213,7 +213,8 @@ async fn set_back(clock: &Arc<dyn Clock>, told: Timestamp) {
 }
 
 impl Drop for Follower {
-    /// Also with the runtime, or by a panic of the store: whoever still holds a handle is told that nobody follows any more.
+    /// Also with the runtime, or by a panic of the store: whoever still holds a handle is told that nobody
+    /// follows any more.
     fn drop(&mut self) {
         self.closed = true;
         self.tell_freshness();

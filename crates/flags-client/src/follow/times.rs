@@ -14,7 +14,8 @@ use crate::replica::Found;
 const LOOK_AT_THE_CLOCK: Duration = Duration::from_secs(10);
 
 impl Follower {
-    /// Where no news comes, or where what is read may be older than the news, everything is read again after a while.
+    /// Where no news comes, or where what is read may be older than the news, everything is read again after
+    /// a while.
     pub(super) fn poll_later(&mut self) {
         let lags = self.shared.storage.descriptor().has(Capability::LaggingReads);
         if self.link != Link::Following || lags {

@@ -151,7 +151,8 @@ impl Replica {
 
     /// Takes in what was found, compiling no more than what differs. Tells what that touched.
     ///
-    /// A record that cannot be read leaves its last readable state in force: half a store is better than none of it.
+    /// A record that cannot be read leaves its last readable state in force: half a store is better than none
+    /// of it.
     pub(crate) fn apply(&mut self, found: Vec<Found>, now: Timestamp) -> Touched {
         let mut touched = Touched::default();
         if found.is_empty() && !self.has_expired(now) {

@@ -5,7 +5,8 @@ use std::hash::BuildHasher;
 use flags_core::{Key, Record};
 use hashbrown::{DefaultHashBuilder, HashTable};
 
-/// Records by their keys. A record is its own key, so an entry costs two words: there may be a million overrides.
+/// Records by their keys. A record is its own key, so an entry costs two words: there may be a million
+/// overrides.
 #[derive(Debug, Default)]
 pub(crate) struct Records {
     table: HashTable<Record>,

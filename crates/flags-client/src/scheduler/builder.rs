@@ -39,27 +39,29 @@ impl SchedulerBuilder {
         self
     }
 
-    /// How often the store is looked through where it tells of no changes, or does not for now: every 30 seconds, unless set.
+    /// How often the store is looked through where it tells of no changes, or does not for now: every 30
+    /// seconds, unless set.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
         self.poll_interval = interval;
         self
     }
 
-    /// How many flags are worked on at a time: 16, unless set. What is due of one flag is always executed one by one.
+    /// How many flags are worked on at a time: 16, unless set. What is due of one flag is always executed one
+    /// by one.
     pub fn concurrency(mut self, flags: NonZeroUsize) -> Self {
         self.concurrency = flags;
         self
     }
 
-    /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each failure up to
-    /// `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
+    /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = Pace { first, longest };
         self
     }
 
-    /// How long one run asks again where the store does not answer, since it last took something: 30 seconds, unless set.
-    /// What is due then still is left to the next run.
+    /// How long one run asks again where the store does not answer, since it last took something: 30 seconds,
+    /// unless set. What is due then still is left to the next run.
     pub fn retry_deadline(mut self, deadline: Duration) -> Self {
         self.retry_deadline = deadline;
         self

@@ -17,7 +17,8 @@ use crate::backoff::{Backoff, Pace};
 const PARTING: Duration = Duration::from_millis(5);
 /// How many of those that come next are read again after somebody else was there.
 const READ_AGAIN: usize = 64;
-/// How often a commit is refused although nothing that it depends on changed, before that is taken for an answer.
+/// How often a commit is refused although nothing that it depends on changed, before that is taken for an
+/// answer.
 const REFUSALS: u32 = 5;
 /// Why what belongs to no flag is refused.
 const NO_FLAG: &str = "its flag does not exist";
@@ -97,8 +98,8 @@ impl<'a> Execution<'a> {
         self
     }
 
-    /// Executes what is due. What the store does not answer is asked again until the deadline; reading it again tells
-    /// whether a commit was applied, since a change that was is marked in the same commit.
+    /// Executes what is due. What the store does not answer is asked again until the deadline; reading it
+    /// again tells whether a commit was applied, since a change that was is marked in the same commit.
     pub(super) async fn run(mut self) -> Report {
         if let Err(error) = self.all().await {
             self.report.errors.push(error);
@@ -133,8 +134,8 @@ impl<'a> Execution<'a> {
         Ok(())
     }
 
-    /// Reads those that come next, and leaves out what is not to be executed any more, or belongs to another flag by now. What is
-    /// planned anew is another run's.
+    /// Reads those that come next, and leaves out what is not to be executed any more, or belongs to another
+    /// flag by now. What is planned anew is another run's.
     async fn read_again(&mut self) -> Result<Attempt> {
         self.flag = None;
         let storage = &self.scheduler.storage;
@@ -197,8 +198,8 @@ impl<'a> Execution<'a> {
         }
     }
 
-    /// The flag's new state and the mark are one commit, on condition that neither changed since: so each is applied once,
-    /// whoever comes first, and in order.
+    /// The flag's new state and the mark are one commit, on condition that neither changed since: so each is
+    /// applied once, whoever comes first, and in order.
     async fn apply(
         &mut self,
         next: &Planned,

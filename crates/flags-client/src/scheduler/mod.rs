@@ -34,11 +34,12 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 
 /// Executes scheduled changes and rollout phases when they are due.
 ///
-/// A change to a flag and the mark that it was executed are one commit, on condition that neither the flag nor the change is
-/// another one since they were read. So each is applied exactly once and in order of time for each flag, whichever of any number of
-/// schedulers gets there first, also when one dies at any point; there is no lock and no leader. Of one instant, changes come before phases, phases in the
-/// order of their numbers, then by id. What was missed while no scheduler ran is executed in order by the next one. What is planned for the past while
-/// a scheduler is at work may come after what it has begun with.
+/// A change to a flag and the mark that it was executed are one commit, on condition that neither the flag
+/// nor the change is another one since they were read. So each is applied exactly once and in order of time
+/// for each flag, whichever of any number of schedulers gets there first, also when one dies at any point;
+/// there is no lock and no leader. Of one instant, changes come before phases, phases in the order of their
+/// numbers, then by id. What was missed while no scheduler ran is executed in order by the next one. What is
+/// planned for the past while a scheduler is at work may come after what it has begun with.
 ///
 /// | record | what it does |
 /// |---|---|
@@ -48,9 +49,10 @@ const LONGEST_SLEEP: Duration = Duration::from_secs(300);
 /// | `update_rollout` | the percentage of every rule becomes the new one |
 /// | rollout phase | the percentage of every rule becomes the phase's |
 ///
-/// What cannot be applied (no new value, one that does not fit the flag, or no flag any more) is marked as executed, with why in its member
-/// `error` (without, where the store's limits leave no room). It blocks nothing that comes after it. A flag that no listing shows, as a
-/// writer of another library can leave one, does not exist for a scheduler: an inspection of the store mends that.
+/// What cannot be applied (no new value, one that does not fit the flag, or no flag any more) is marked as
+/// executed, with why in its member `error` (without, where the store's limits leave no room). It blocks
+/// nothing that comes after it. A flag that no listing shows, as a writer of another library can leave one,
+/// does not exist for a scheduler: an inspection of the store mends that.
 ///
 /// # Examples
 ///
@@ -93,8 +95,8 @@ impl Scheduler {
     ///
     /// # Errors
     ///
-    /// When what is planned cannot be listed, past the retry deadline. What goes wrong with single flags is in
-    /// the report, and the others are executed.
+    /// When what is planned cannot be listed, past the retry deadline. What goes wrong with single flags is
+    /// in the report, and the others are executed.
     ///
     /// # Cancellation
     ///
@@ -147,8 +149,9 @@ impl Scheduler {
 
     /// Executes what is due, whenever it is, until `shutdown` ends.
     ///
-    /// Sleeps until the next instant at which something is due, and is woken by changes of what is planned; where the store tells of none it
-    /// looks every [poll interval](SchedulerBuilder::poll_interval). A store that does not answer is asked again, ever more rarely.
+    /// Sleeps until the next instant at which something is due, and is woken by changes of what is planned;
+    /// where the store tells of none it looks every [poll interval](SchedulerBuilder::poll_interval). A store
+    /// that does not answer is asked again, ever more rarely.
     ///
     /// # Errors
     ///
@@ -218,7 +221,8 @@ impl Scheduler {
                         if wakes {
                             break;
                         }
-                        // Most plans were executed long ago: what did not change is not listed again for what did.
+                        // Most plans were executed long ago: what did not change is not listed again for what
+                        // did.
                         let next = tokio::select! {
                             () = &mut shutdown => return Ok(()),
                             next = next_of(&self.storage, &changed) => next,
@@ -234,8 +238,8 @@ impl Scheduler {
     }
 }
 
-/// Whether anything may be planned otherwise than before; of single plans, `changed` is told. Keeps track of whether changes
-/// are followed.
+/// Whether anything may be planned otherwise than before; of single plans, `changed` is told. Keeps track of
+/// whether changes are followed.
 fn concerns_plans(news: News, follows: &mut bool, changed: &mut Vec<Key>) -> bool {
     match news {
         News::Changed(key) => {

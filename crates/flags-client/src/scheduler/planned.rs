@@ -131,7 +131,8 @@ impl Planned {
     }
 }
 
-/// Why the record was not applied, where it was executed and has such a reason; `None` where it was not executed.
+/// Why the record was not applied, where it was executed and has such a reason; `None` where it was not
+/// executed.
 pub(super) fn outcome(record: &Record) -> Option<Option<&str>> {
     match record {
         Record::ScheduledChange(change) if change.executed => Some(change.error.as_deref()),

@@ -8,13 +8,13 @@ use flags_core::{Error, FlagKey, Key, Timestamp};
 pub struct Report {
     /// Applied by this run, of each flag in the order in which it happened.
     pub applied: Vec<Applied>,
-    /// What could not be applied, also for want of a flag: marked as executed, with why in its member `error`, so that it blocks
-    /// nothing and is not tried for ever.
+    /// What could not be applied, also for want of a flag: marked as executed, with why in its member
+    /// `error`, so that it blocks nothing and is not tried for ever.
     pub refused: Vec<Refused>,
     /// Executed, by this run or another scheduler: the store did not answer when this run tried.
     pub settled: Vec<Key>,
-    /// Records that could not be read, and flags of which the store would not say anything. What is due there is
-    /// still pending.
+    /// Records that could not be read, and flags of which the store would not say anything. What is due there
+    /// is still pending.
     pub errors: Vec<Error>,
     /// When the next change or phase is due, if there is one.
     pub next_due: Option<Timestamp>,

@@ -1,10 +1,10 @@
 //! The records, as their users see them.
 //!
-//! Each is a plain struct with public members and the wire form of the origin (see the crate
-//! `feature-flags` for its name and version); serde gives exactly the stored JSON. Members that a record
-//! does not know are in its `extra` and are written back. Constructors fill in what a new record
-//! usually has; nothing is checked here but what the types themselves refuse: the typed API validates what it writes
-//! (see [`validate`](crate::validate)), since the store may hold what another writer found acceptable.
+//! Each is a plain struct with public members and the wire form of the origin (see the crate `feature-flags`
+//! for its name and version); serde gives exactly the stored JSON. Members that a record does not know are in
+//! its `extra` and are written back. Constructors fill in what a new record usually has; nothing is checked
+//! here but what the types themselves refuse: the typed API validates what it writes (see
+//! [`validate`](crate::validate)), since the store may hold what another writer found acceptable.
 
 mod condition;
 mod flag;

@@ -17,8 +17,9 @@ macro_rules! id {
     ($(#[$doc:meta])* $Id:ident) => {
         $(#[$doc])*
         ///
-        /// Text form: the hyphenated lower-case UUID. `FromStr` accepts every form that `uuid` parses, a stored record only
-        /// the hyphenated one, in either case: other writers look a record up by that text.
+        /// Text form: the hyphenated lower-case UUID. `FromStr` accepts every form that `uuid` parses, a
+        /// stored record only the hyphenated one, in either case: other writers look a record up by that
+        /// text.
         #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
         #[serde(transparent)]
         pub struct $Id(Uuid);
@@ -98,7 +99,8 @@ id! {
     VariantId
 }
 id! {
-    /// The id of an [`Override`](crate::Override). An override is addressed by its flag and entity, not by this.
+    /// The id of an [`Override`](crate::Override). An override is addressed by its flag and entity, not by
+    /// this.
     OverrideId
 }
 id! {

@@ -12,9 +12,9 @@ use crate::name::{
 
 /// The primary name of a record, unique in a store.
 ///
-/// `Display` is its text form, `kind:name`, and `FromStr` reads it; an override's name is its flag's id, entity type and entity
-/// id, separated by colons, unambiguously, since the first two hold none. Its length is what
-/// [`Limits::key_bytes`](crate::storage::Limits::key_bytes) bounds.
+/// `Display` is its text form, `kind:name`, and `FromStr` reads it; an override's name is its flag's id,
+/// entity type and entity id, separated by colons, unambiguously, since the first two hold none. Its length
+/// is what [`Limits::key_bytes`](crate::storage::Limits::key_bytes) bounds.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 #[allow(missing_docs, reason = "each variant is the kind of that name")]

@@ -11,7 +11,8 @@ use crate::model::{Flag, Override, RolloutPhase, ScheduledChange, Segment, TimeS
 use crate::open::Extra;
 use crate::time::Timestamp;
 
-/// A type of record: [`Flag`], [`Override`], [`ScheduledChange`], [`TimeSchedule`], [`RolloutPhase`] or [`Segment`].
+/// A type of record: [`Flag`], [`Override`], [`ScheduledChange`], [`TimeSchedule`], [`RolloutPhase`] or
+/// [`Segment`].
 ///
 /// Sealed: the kinds of records are those of the wire form.
 pub trait Model:

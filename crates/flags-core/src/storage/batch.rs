@@ -34,13 +34,15 @@ impl Expect {
         revision.map_or(Self::Any, |revision| Self::Revision(revision.clone()))
     }
 
-    /// Whether it can only hold of a record that exists. A put on such a condition makes no new record, and so no orphan (C6).
+    /// Whether it can only hold of a record that exists. A put on such a condition makes no new record, and
+    /// so no orphan (C6).
     #[must_use]
     pub fn requires_record(&self) -> bool {
         matches!(self, Self::Present | Self::Revision(_))
     }
 
-    /// Judges the condition against `current`, the revision that the record has now: the whole of C3 for one operation.
+    /// Judges the condition against `current`, the revision that the record has now: the whole of C3 for one
+    /// operation.
     ///
     /// # Errors
     ///
@@ -91,7 +93,8 @@ impl Op {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Effect {
-    /// The revision before, if there was a record. Of a delete, `before.is_some()` says whether it removed anything.
+    /// The revision before, if there was a record. Of a delete, `before.is_some()` says whether it removed
+    /// anything.
     pub before: Option<Revision>,
     /// The revision after, if there is a record.
     pub after: Option<Revision>,
@@ -171,8 +174,9 @@ impl Batch {
         self.ops.is_empty()
     }
 
-    /// Cuts the batch, in order, into ones that are each within the limits of a batch (C15), for what need not be one commit.
-    /// An operation that is past a limit by itself is a batch of its own, and will be refused alone.
+    /// Cuts the batch, in order, into ones that are each within the limits of a batch (C15), for what need
+    /// not be one commit. An operation that is past a limit by itself is a batch of its own, and will be
+    /// refused alone.
     #[must_use]
     pub fn split(self, limits: &Limits) -> Vec<Self> {
         let mut batches: Vec<Self> = Vec::new();

@@ -72,7 +72,8 @@ impl fmt::Display for Limit {
     }
 }
 
-/// How much a backend takes (C15). A call beyond is [`Invalid`](crate::ErrorKind::Invalid) before anything is sent.
+/// How much a backend takes (C15). A call beyond is [`Invalid`](crate::ErrorKind::Invalid) before anything is
+/// sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use crate::record::Key;
 
-/// Something about the way a store keeps its records that is not as it should be: an index without its record, say.
-/// What is wrong with a record itself, the typed API tells.
+/// Something about the way a store keeps its records that is not as it should be: an index without its
+/// record, say. What is wrong with a record itself, the typed API tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Finding {

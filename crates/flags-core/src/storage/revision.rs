@@ -14,7 +14,8 @@ use crate::record::Record;
 pub struct Revision(Arc<str>);
 
 impl Revision {
-    /// The revision that this text stands for. A text that no backend gave is no error: it equals no stored revision.
+    /// The revision that this text stands for. A text that no backend gave is no error: it equals no stored
+    /// revision.
     #[must_use]
     pub fn new(text: impl Into<Arc<str>>) -> Self {
         Self(text.into())

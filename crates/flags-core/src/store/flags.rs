@@ -24,8 +24,8 @@ impl FlagStore {
         self.read(&Key::Flag(key.clone())).await.map_err(|e| e.in_operation("get_flag"))
     }
 
-    /// The flags of those keys, by key, in one request for every thousand or so. Those that do not exist are left
-    /// out; one that cannot be read is there as its error.
+    /// The flags of those keys, by key, in one request for every thousand or so. Those that do not exist are
+    /// left out; one that cannot be read is there as its error.
     ///
     /// # Errors
     ///
@@ -78,7 +78,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `Conflict` when another flag has its id; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `AlreadyExists`; `Conflict` when another flag has its id; `Invalid`, naming the member; `Unavailable`,
+    /// `Indeterminate`, `Denied`, `Closed`.
     pub async fn create_flag(&self, flag: Flag) -> Result<Versioned<Flag>> {
         self.create(flag, Expect::Absent).await.map_err(|e| e.in_operation("create_flag"))
     }
@@ -87,7 +88,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` when it does not have the expected revision, or its id differs; those of [`create_flag`](Self::create_flag).
+    /// `NotFound`; `Conflict` when it does not have the expected revision, or its id differs; those of
+    /// [`create_flag`](Self::create_flag).
     pub async fn update_flag(&self, flag: Flag, expected: Option<&Revision>) -> Result<Versioned<Flag>> {
         self.update(flag, expected).await.map_err(|e| e.in_operation("update_flag"))
     }
@@ -95,13 +97,15 @@ impl FlagStore {
     /// Creates a flag, or replaces the one of its key.
     ///
     /// A flag with `created_at`, as one that was read has, is written over whatever is there. One without, as
-    /// [`Flag::new`] makes it, is new: where a flag of its key exists it takes over that flag's id, `created_at` and unknown members, and
-    /// is written only if it differs, on the condition that nobody else wrote meanwhile (tried again until the deadline of
+    /// [`Flag::new`] makes it, is new: where a flag of its key exists it takes over that flag's id,
+    /// `created_at` and unknown members, and is written only if it differs, on the condition that nobody else
+    /// wrote meanwhile (tried again until the deadline of
     /// [`with_modify_deadline`](Self::with_modify_deadline)). `updated_at` is stamped.
     ///
     /// # Errors
     ///
-    /// `Conflict` when another flag has its id, or past the deadline; those of [`create_flag`](Self::create_flag), but for `AlreadyExists`.
+    /// `Conflict` when another flag has its id, or past the deadline; those of
+    /// [`create_flag`](Self::create_flag), but for `AlreadyExists`.
     pub async fn upsert_flag(&self, flag: Flag) -> Result<Versioned<Flag>> {
         self.upsert(flag).await.map_err(|e| e.in_operation("upsert_flag"))
     }
@@ -147,8 +151,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `Conflict` when it does not have the expected revision, `NotFound` when one is expected and there is no flag;
-    /// `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `Conflict` when it does not have the expected revision, `NotFound` when one is expected and there is
+    /// no flag; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
     pub async fn delete_flag(&self, key: &FlagKey, expected: Option<&Revision>) -> Result<bool> {
         self.delete_with_owned(key, expected).await.map_err(|e| e.in_operation("delete_flag"))
     }
@@ -169,7 +173,8 @@ impl FlagStore {
                 // Another deleter was faster: the next round says so.
                 Err(e) if e.kind() == ErrorKind::NotFound && expected.is_none() => {}
                 Err(e) => return Err(e),
-                // Others may go on adding records while these are deleted; if there are none, nothing will change.
+                // Others may go on adding records while these are deleted; if there are none, nothing will
+                // change.
                 Ok(deleted) if deleted == 0 || !retry.may_go_on() => return Err(too_many),
                 Ok(_) => {}
             }

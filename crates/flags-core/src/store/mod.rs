@@ -1,7 +1,7 @@
 //! The typed API, written once over any storage.
 //!
-//! [`FlagStore`] has the method names of the origin, so that whoever knows the origin finds all of it. It adds
-//! what every backend then need not know: timestamps, validation, sorting, read-modify-write.
+//! [`FlagStore`] has the method names of the origin, so that whoever knows the origin finds all of it. It
+//! adds what every backend then need not know: timestamps, validation, sorting, read-modify-write.
 
 mod flags;
 mod listing;
@@ -31,19 +31,21 @@ pub const DEFAULT_MODIFY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// Flags and what belongs to them, typed, in a store of any backend.
 ///
-/// Clones share the store. Every method that fails says so with an [`Error`](crate::Error) that names
-/// the method, the record and, where there is one, the member. A future may be dropped at any time; what it was
+/// Clones share the store. Every method that fails says so with an [`Error`](crate::Error) that names the
+/// method, the record and, where there is one, the member. A future may be dropped at any time; what it was
 /// writing is then written wholly or not at all.
 ///
-/// Every method that takes or makes a key answers [`Invalid`](crate::ErrorKind::Invalid) where it is longer than the backend takes (C15).
+/// Every method that takes or makes a key answers [`Invalid`](crate::ErrorKind::Invalid) where it is longer
+/// than the backend takes (C15).
 ///
 /// Methods that take `expected` write only if the record still has that revision, else
 /// [`Conflict`](crate::ErrorKind::Conflict); `None` writes over whatever is there.
 ///
-/// A write of one record that has a condition (a `create`, `modify_flag`, an `update` with `expected`) and is not answered is
-/// settled: the record is read back, and is written once more, under the same condition, where it is still as it was. Only where the
-/// store does not answer again, another writer came between, or more was asked than that the write is applied
-/// ([`Error::is_unconfirmed`](crate::Error::is_unconfirmed)), is the outcome [`Indeterminate`](crate::ErrorKind::Indeterminate).
+/// A write of one record that has a condition (a `create`, `modify_flag`, an `update` with `expected`) and is
+/// not answered is settled: the record is read back, and is written once more, under the same condition,
+/// where it is still as it was. Only where the store does not answer again, another writer came between, or
+/// more was asked than that the write is applied ([`Error::is_unconfirmed`](crate::Error::is_unconfirmed)),
+/// is the outcome [`Indeterminate`](crate::ErrorKind::Indeterminate).
 ///
 /// # Examples
 ///
@@ -80,7 +82,8 @@ impl FlagStore {
         Self { storage, clock: Arc::new(SystemClock), modify_deadline: DEFAULT_MODIFY_DEADLINE }
     }
 
-    /// Takes timestamps, and waits between retries, by that clock: one that stands still lets a conflict wait for ever.
+    /// Takes timestamps, and waits between retries, by that clock: one that stands still lets a conflict wait
+    /// for ever.
     #[must_use]
     pub fn with_clock(self, clock: Arc<dyn Clock>) -> Self {
         Self { clock, ..self }

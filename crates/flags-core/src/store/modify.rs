@@ -13,13 +13,13 @@ use crate::validate::Validate;
 impl FlagStore {
     /// Edits the flag of that key: reads it, lets `edit` change it, and writes it on the condition that
     /// nobody else did meanwhile. A conflict is tried again from the start, after a random wait, until the
-    /// deadline ([`with_modify_deadline`](Self::with_modify_deadline)), so `edit` may run several times. A flag that
-    /// `edit` leaves as it is, is not written. `updated_at` is stamped.
+    /// deadline ([`with_modify_deadline`](Self::with_modify_deadline)), so `edit` may run several times. A
+    /// flag that `edit` leaves as it is, is not written. `updated_at` is stamped.
     ///
     /// # Errors
     ///
-    /// Whatever `edit` returns; `NotFound`; `Conflict` past the deadline, or at once when it is about the id; `Invalid`
-    /// when `edit` changed the key; those of [`update_flag`](Self::update_flag).
+    /// Whatever `edit` returns; `NotFound`; `Conflict` past the deadline, or at once when it is about the id;
+    /// `Invalid` when `edit` changed the key; those of [`update_flag`](Self::update_flag).
     pub async fn modify_flag<F>(&self, key: &FlagKey, edit: F) -> Result<Versioned<Flag>>
     where
         F: FnMut(&mut Flag) -> Result<()> + Send,

@@ -25,7 +25,8 @@ impl FlagStore {
 
     /// The overrides of every flag for that entity, by flag id.
     ///
-    /// Reads the flags, and then all that there could be, by key: it needs no index, so it finds the origin's too.
+    /// Reads the flags, and then all that there could be, by key: it needs no index, so it finds the origin's
+    /// too.
     ///
     /// # Errors
     ///
@@ -63,7 +64,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `Unavailable`, `Denied`, `Closed`. Overrides that cannot be read are in the listing where the backend can tell whose they are.
+    /// `Unavailable`, `Denied`, `Closed`. Overrides that cannot be read are in the listing where the backend
+    /// can tell whose they are.
     pub async fn get_overrides_for_flag(&self, flag_id: FlagId) -> Result<Listing<Override>> {
         let listing = self.list(Query::Owned(Kind::Override, flag_id)).await;
         let mut listing: Listing<Override> = listing.map_err(|e| e.in_operation("get_overrides_for_flag"))?;
@@ -71,12 +73,14 @@ impl FlagStore {
         Ok(listing)
     }
 
-    /// Creates or replaces an override, stamping `created_at` and `updated_at` where they are absent.
-    /// One that has already expired removes what is there; the revision it comes back with is then that of nothing.
+    /// Creates or replaces an override, stamping `created_at` and `updated_at` where they are absent. One
+    /// that has already expired removes what is there; the revision it comes back with is then that of
+    /// nothing.
     ///
     /// # Errors
     ///
-    /// `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`, `Indeterminate`,
+    /// `Denied`, `Closed`.
     pub async fn create_override(&self, new: Override) -> Result<Versioned<Override>> {
         self.create(new, Expect::Any).await.map_err(|e| e.in_operation("create_override"))
     }
@@ -85,8 +89,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `Conflict` when it does not have the expected revision, `NotFound` when one is expected and there is no
-    /// override; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `Conflict` when it does not have the expected revision, `NotFound` when one is expected and there is
+    /// no override; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
     pub async fn delete_override(
         &self,
         flag_id: FlagId,

@@ -44,7 +44,8 @@ impl FlagStore {
         Ok(listing)
     }
 
-    /// Lists records of any type. The errors among them are each about one record; any other ends the listing.
+    /// Lists records of any type. The errors among them are each about one record; any other ends the
+    /// listing.
     pub(crate) async fn list_any(&self, query: Query) -> Result<Vec<Result<Stored>>> {
         let mut items = self.storage.list(query);
         let mut listed = Vec::new();
@@ -91,8 +92,8 @@ impl FlagStore {
         Ok(effects.first().is_some_and(|effect| effect.before.is_some()))
     }
 
-    /// Commits one record, provided that the checks hold too. One with a condition of its own and no checks is settled
-    /// when the store does not answer.
+    /// Commits one record, provided that the checks hold too. One with a condition of its own and no checks
+    /// is settled when the store does not answer.
     pub(super) async fn write<T: Model>(
         &self,
         record: T,
@@ -126,8 +127,8 @@ impl FlagStore {
         *record.timestamps_mut().1 = Some(now);
     }
 
-    /// Refuses what is wrong with the record and was not wrong before. The stored record is read only if something
-    /// is wrong at all.
+    /// Refuses what is wrong with the record and was not wrong before. The stored record is read only if
+    /// something is wrong at all.
     pub(super) async fn refuse_new_problems<T: Validate>(&self, record: &T) -> Result<()> {
         if record.problems().is_empty() {
             return Ok(());

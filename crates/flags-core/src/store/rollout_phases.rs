@@ -33,7 +33,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`,
+    /// `Indeterminate`, `Denied`, `Closed`.
     pub async fn create_rollout_phase(&self, phase: RolloutPhase) -> Result<Versioned<RolloutPhase>> {
         self.create(phase, Expect::Absent).await.map_err(|e| e.in_operation("create_rollout_phase"))
     }
@@ -42,7 +43,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member;
+    /// `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
     pub async fn update_rollout_phase(
         &self,
         phase: RolloutPhase,

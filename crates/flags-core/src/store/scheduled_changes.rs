@@ -54,7 +54,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`,
+    /// `Indeterminate`, `Denied`, `Closed`.
     pub async fn create_scheduled_change(
         &self,
         change: ScheduledChange,
@@ -66,7 +67,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member;
+    /// `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
     pub async fn update_scheduled_change(
         &self,
         change: ScheduledChange,

@@ -58,8 +58,9 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `Conflict` when another segment has its name, or an ancestor changed meanwhile; `Invalid`, naming the member, also when its parent
-    /// does not exist or descends from it; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `AlreadyExists`; `Conflict` when another segment has its name, or an ancestor changed meanwhile;
+    /// `Invalid`, naming the member, also when its parent does not exist or descends from it; `Unavailable`,
+    /// `Indeterminate`, `Denied`, `Closed`.
     pub async fn create_segment(&self, segment: Segment) -> Result<Versioned<Segment>> {
         self.create_under_parent(segment).await.map_err(|e| e.in_operation("create_segment"))
     }
@@ -75,7 +76,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` when it does not have the expected revision; those of [`create_segment`](Self::create_segment).
+    /// `NotFound`; `Conflict` when it does not have the expected revision; those of
+    /// [`create_segment`](Self::create_segment).
     pub async fn update_segment(
         &self,
         segment: Segment,
@@ -100,8 +102,8 @@ impl FlagStore {
         self.write(segment, Expect::revision_or_present(expected), ancestors).await
     }
 
-    /// Deletes a segment, telling whether there was one. Its children stay, and so do the rules that name it: for both
-    /// it is then a missing segment, which nobody is in.
+    /// Deletes a segment, telling whether there was one. Its children stay, and so do the rules that name it:
+    /// for both it is then a missing segment, which nobody is in.
     ///
     /// # Errors
     ///
@@ -132,7 +134,8 @@ impl FlagStore {
                 if checks.is_empty() {
                     return refuse("no such segment; create the parent first");
                 }
-                // A reference that dangles further up is not this write's doing; but it must not be mended meanwhile.
+                // A reference that dangles further up is not this write's doing; but it must not be mended
+                // meanwhile.
                 checks.push(Op::Check(key, Expect::Absent));
                 break;
             };

@@ -26,9 +26,9 @@ enum Found<T> {
 }
 
 impl FlagStore {
-    /// Finds out what became of a write whose commit was `Indeterminate`, where that can be known: what is stored is
-    /// what it wrote, or what was there before. In the latter case it is sent once more, since it may still be on its
-    /// way: whichever of the two comes second finds its condition broken.
+    /// Finds out what became of a write whose commit was `Indeterminate`, where that can be known: what is
+    /// stored is what it wrote, or what was there before. In the latter case it is sent once more, since it
+    /// may still be on its way: whichever of the two comes second finds its condition broken.
     ///
     /// Answers `unanswered` where it cannot be known.
     pub(super) async fn settle<T: Model>(

@@ -34,7 +34,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `AlreadyExists`; `NotFound` when its flag does not exist; `Invalid`, naming the member; `Unavailable`,
+    /// `Indeterminate`, `Denied`, `Closed`.
     pub async fn create_time_schedule(&self, schedule: TimeSchedule) -> Result<Versioned<TimeSchedule>> {
         self.create(schedule, Expect::Absent).await.map_err(|e| e.in_operation("create_time_schedule"))
     }
@@ -43,7 +44,8 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `NotFound`; `Conflict` when it does not have the expected revision; `Invalid`, naming the member;
+    /// `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
     pub async fn update_time_schedule(
         &self,
         schedule: TimeSchedule,

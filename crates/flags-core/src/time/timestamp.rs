@@ -14,10 +14,11 @@ use super::{InvalidTime, serde_as_text};
 /// An instant, in whole microseconds.
 ///
 /// * From `0001-01-01T00:00:00Z` to `9999-12-31T23:59:59.999999Z`, as Python's `datetime` in UTC.
-/// * Written as Python's `isoformat()` does in UTC: `2026-03-01T09:30:00.000500+00:00`, the fraction only where it
-///   is not zero.
-/// * Read from everything `isoformat()` writes (an offset with seconds too, though not with fractions of one), and from `Z`, a space for `T`, a date alone,
-///   and up to nine fraction digits, of which six are kept. Without an offset it means UTC.
+/// * Written as Python's `isoformat()` does in UTC: `2026-03-01T09:30:00.000500+00:00`, the fraction only
+///   where it is not zero.
+/// * Read from everything `isoformat()` writes (an offset with seconds too, though not with fractions of
+///   one), and from `Z`, a space for `T`, a date alone, and up to nine fraction digits, of which six are
+///   kept. Without an offset it means UTC.
 ///
 /// # Examples
 ///

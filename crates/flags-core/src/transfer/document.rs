@@ -69,7 +69,8 @@ impl Default for Document {
 }
 
 impl Document {
-    /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not know.
+    /// The one version of the format so far. A reader refuses a newer one rather than lose what it does not
+    /// know.
     pub const VERSION: u32 = 1;
 
     /// Reads a document. It may begin with a byte order mark, as some editors have it, and its

@@ -18,7 +18,8 @@ pub struct Export {
     /// Records whose flag does not exist, as a writer of another library may leave them behind; or is one of
     /// [`corrupt`](Self::corrupt), so that they may still be wanted.
     pub orphans: Vec<Record>,
-    /// One [`Corrupt`](crate::ErrorKind::Corrupt) error for each record that could not be read, naming its key.
+    /// One [`Corrupt`](crate::ErrorKind::Corrupt) error for each record that could not be read, naming its
+    /// key.
     pub corrupt: Vec<Error>,
 }
 

@@ -10,7 +10,8 @@ use crate::storage::{Batch, Expect, Op, Stored};
 use crate::store::{FlagStore, Retry};
 use crate::time::Timestamp;
 
-/// How much JSON one commit writes, in bytes: what a store takes well within its deadline, also on a slow line.
+/// How much JSON one commit writes, in bytes: what a store takes well within its deadline, also on a slow
+/// line.
 const AT_ONCE: usize = 4 * 1024 * 1024;
 
 /// How many records an import did what with.
@@ -28,17 +29,19 @@ pub struct ImportReport {
 }
 
 impl FlagStore {
-    /// Brings a document into the store, verbatim, in batches: flags first, scheduled changes and rollout phases last, in order of time.
+    /// Brings a document into the store, verbatim, in batches: flags first, scheduled changes and rollout
+    /// phases last, in order of time.
     ///
-    /// Not one commit, but resumable: what is stored already is left alone, so an import that was interrupted is repeated.
-    /// Every write is conditional on what was read; where another writer was faster the rest is planned again, until
-    /// the deadline of [`with_modify_deadline`](Self::with_modify_deadline). So it may do more than an earlier plan said: where somebody
-    /// agreed to a plan, [`apply_import`](Self::apply_import) does just that.
+    /// Not one commit, but resumable: what is stored already is left alone, so an import that was interrupted
+    /// is repeated. Every write is conditional on what was read; where another writer was faster the rest is
+    /// planned again, until the deadline of [`with_modify_deadline`](Self::with_modify_deadline). So it may
+    /// do more than an earlier plan said: where somebody agreed to a plan,
+    /// [`apply_import`](Self::apply_import) does just that.
     ///
     /// # Errors
     ///
-    /// Those of [`plan_import`](Self::plan_import), before anything is written; `Invalid` for a record past a limit; `Conflict`
-    /// past the deadline; `Indeterminate`.
+    /// Those of [`plan_import`](Self::plan_import), before anything is written; `Invalid` for a record past a
+    /// limit; `Conflict` past the deadline; `Indeterminate`.
     pub async fn import(&self, document: &Document, mode: ImportMode) -> Result<ImportReport> {
         self.import_all(document, mode).await.map_err(|e| e.in_operation("import"))
     }
@@ -56,17 +59,19 @@ impl FlagStore {
         }
     }
 
-    /// Does what a plan of [`plan_import`](Self::plan_import) says and nothing else, each write on the condition that the
-    /// record is as the plan saw it.
+    /// Does what a plan of [`plan_import`](Self::plan_import) says and nothing else, each write on the
+    /// condition that the record is as the plan saw it.
     ///
-    /// All conditions are judged before the first write. Not one commit: where another writer comes between that and the
-    /// last write, what was written until then stays, and a new plan has the rest. What the plan leaves alone is not looked
-    /// at again. What somebody adds to a flag before the plan deletes it goes with the flag.
+    /// All conditions are judged before the first write. Not one commit: where another writer comes between
+    /// that and the last write, what was written until then stays, and a new plan has the rest. What the plan
+    /// leaves alone is not looked at again. What somebody adds to a flag before the plan deletes it goes with
+    /// the flag.
     ///
     /// # Errors
     ///
-    /// `Conflict`, naming a record that is no longer as the plan saw it: plan again. `Invalid` for a record past a limit;
-    /// `NotFound` for a record whose flag has gone; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    /// `Conflict`, naming a record that is no longer as the plan saw it: plan again. `Invalid` for a record
+    /// past a limit; `NotFound` for a record whose flag has gone; `Unavailable`, `Indeterminate`, `Denied`,
+    /// `Closed`.
     ///
     /// # Cancellation
     ///
@@ -163,7 +168,8 @@ fn is_race(kind: ErrorKind) -> bool {
     matches!(kind, ErrorKind::Conflict | ErrorKind::AlreadyExists | ErrorKind::NotFound)
 }
 
-/// A record that is there or is missing against the plan was written by somebody since, like one with another revision.
+/// A record that is there or is missing against the plan was written by somebody since, like one with another
+/// revision.
 fn as_conflict(error: Error) -> Error {
     match (error.kind(), error.field(), error.key()) {
         (ErrorKind::AlreadyExists | ErrorKind::NotFound, None, Some(key)) => {
@@ -174,7 +180,8 @@ fn as_conflict(error: Error) -> Error {
 }
 
 impl ImportPlan {
-    /// What must be gone before anything is written: what is recreated, and unwanted records whose alias another needs.
+    /// What must be gone before anything is written: what is recreated, and unwanted records whose alias
+    /// another needs.
     fn in_the_way(&self) -> Vec<&Difference> {
         let taken: HashSet<Alias> =
             self.differences.iter().filter_map(|d| d.after.as_ref()?.alias()).collect();

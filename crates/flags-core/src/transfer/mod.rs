@@ -1,10 +1,11 @@
 //! A whole store as one JSON document, out and in.
 //!
-//! [`FlagStore::export`](crate::FlagStore::export) writes a [`Document`]; [`FlagStore::import`](crate::FlagStore::import) reads
-//! one into a store, [`FlagStore::plan_import`](crate::FlagStore::plan_import) says what that would change, and
+//! [`FlagStore::export`](crate::FlagStore::export) writes a [`Document`];
+//! [`FlagStore::import`](crate::FlagStore::import) reads one into a store,
+//! [`FlagStore::plan_import`](crate::FlagStore::plan_import) says what that would change, and
 //! [`FlagStore::apply_import`](crate::FlagStore::apply_import) does what such a plan says. Records travel
-//! verbatim: timestamps are kept, and the checks of [`validate`](crate::validate) do not apply, since a document may carry what another
-//! writer found acceptable.
+//! verbatim: timestamps are kept, and the checks of [`validate`](crate::validate) do not apply, since a
+//! document may carry what another writer found acceptable.
 
 mod document;
 mod export;

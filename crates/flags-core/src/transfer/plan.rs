@@ -80,8 +80,9 @@ impl FlagStore {
     ///
     /// # Errors
     ///
-    /// `Invalid` when the document holds a record or an alias twice; `NotFound` for a record whose flag is neither in it nor stored; `Conflict` for a
-    /// record whose id or name the store binds to another, when merging; `Unavailable`, `Denied`, `Closed`.
+    /// `Invalid` when the document holds a record or an alias twice; `NotFound` for a record whose flag is
+    /// neither in it nor stored; `Conflict` for a record whose id or name the store binds to another, when
+    /// merging; `Unavailable`, `Denied`, `Closed`.
     pub async fn plan_import(&self, document: &Document, mode: ImportMode) -> Result<ImportPlan> {
         self.plan(document, mode).await.map_err(|e| e.in_operation("plan_import"))
     }
@@ -93,7 +94,8 @@ impl FlagStore {
         Ok(ImportPlan { differences: planner.differences()? })
     }
 
-    /// What is stored and matters: all of it when replacing; else the flags and segments, for their aliases, and what the document names.
+    /// What is stored and matters: all of it when replacing; else the flags and segments, for their aliases,
+    /// and what the document names.
     async fn snapshot(&self, wanted: &Wanted, mode: ImportMode) -> Result<HashMap<Key, Before>> {
         let mut stored = HashMap::new();
         let mut add = |key: Option<Key>, item: Result<Stored>| {
@@ -233,8 +235,8 @@ impl Planner {
         alias.is_some_and(|alias| self.wanted.aliases.get(&alias).is_some_and(|taker| taker != key))
     }
 
-    /// The document's records that can only be written once their stored selves are gone: flags under another id, and
-    /// those whose alias the document gives to another record.
+    /// The document's records that can only be written once their stored selves are gone: flags under another
+    /// id, and those whose alias the document gives to another record.
     fn recreated(&self) -> Result<HashSet<Key>> {
         let mut recreated = HashSet::new();
         for (key, before) in &self.stored {

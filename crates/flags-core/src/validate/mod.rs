@@ -1,8 +1,9 @@
 //! What the typed API checks before it writes.
 //!
 //! The checks bind [`FlagStore`](crate::FlagStore) only: an import and a bare
-//! [`commit`](crate::Storage::commit) carry whatever the store held before. An update judges only what differs from
-//! the stored record, so that a flag that another writer wrote loosely can still be switched off.
+//! [`commit`](crate::Storage::commit) carry whatever the store held before. An update judges only what
+//! differs from the stored record, so that a flag that another writer wrote loosely can still be switched
+//! off.
 
 mod conditions;
 mod flag;

@@ -43,7 +43,8 @@ fn cron_problem(schedule: &TimeSchedule) -> Option<Problem> {
     (!parses(expression)).then(|| Problem::new("cron_expression", reason, expression))
 }
 
-/// Five fields, of which the parser takes a sixth for a time zone, and none of its extensions: no evaluation knows them.
+/// Five fields, of which the parser takes a sixth for a time zone, and none of its extensions: no evaluation
+/// knows them.
 fn parses(expression: &str) -> bool {
     let fields: Vec<&str> = expression.split_whitespace().collect();
     let plain = |field: &&str| {

@@ -8,7 +8,8 @@ use crate::record::Key;
 
 /// Feeds every watch of a store. Watches that nobody reads any more are forgotten.
 ///
-/// Enough by itself where nobody else can write the store; otherwise it is fed from the store's own notifications.
+/// Enough by itself where nobody else can write the store; otherwise it is fed from the store's own
+/// notifications.
 #[derive(Debug, Default)]
 pub struct ChangeHub {
     senders: Mutex<Vec<ChangeSender>>,
@@ -39,8 +40,8 @@ impl ChangeHub {
         Self::default()
     }
 
-    /// A new watch that holds at most `bound` keys ([`DEFAULT_BOUND`](super::DEFAULT_BOUND) will do). Its first item is `Resync`; it sees what
-    /// is published from now on.
+    /// A new watch that holds at most `bound` keys ([`DEFAULT_BOUND`](super::DEFAULT_BOUND) will do). Its
+    /// first item is `Resync`; it sees what is published from now on.
     #[must_use]
     pub fn subscribe(&self, bound: usize) -> ChangeStream {
         let (sender, stream) = change_queue(bound);

@@ -90,8 +90,9 @@ fn micros([hour, minute, second, micro]: [i64; 4]) -> i64 {
 
 /// `HH`, `HHMM`, `HH:MM` and so on, with a fraction after whichever is last.
 ///
-/// Before an offset Python overlooks what is left: one character after a whole part, or anything after six digits of
-/// a fraction. It reads a colon after the seconds as a point, and digits after basic seconds as a fraction.
+/// Before an offset Python overlooks what is left: one character after a whole part, or anything after six
+/// digits of a fraction. It reads a colon after the seconds as a point, and digits after basic seconds as a
+/// fraction.
 fn clock(chars: &[char], before_offset: bool) -> Option<[i64; 4]> {
     let mut parts = [0; 4];
     let (mut at, mut extended) = (0, false);

@@ -66,7 +66,8 @@ impl DateTime {
             .ok_or(Raised::InstantOutOfRange)
     }
 
-    /// The instant; without an offset the wall clock is of that zone, in a gap or fold as jiff's `compatible` says.
+    /// The instant; without an offset the wall clock is of that zone, in a gap or fold as jiff's `compatible`
+    /// says.
     pub(crate) fn instant_in(self, zone: &TimeZone) -> Result<Timestamp, Raised> {
         if self.offset.is_some() {
             return self.instant();
@@ -95,7 +96,8 @@ pub(crate) fn wall_in(instant: Timestamp, zone: &TimeZone) -> i64 {
     micros + i64::from(offset) * SECOND
 }
 
-/// The instant at which a zone's wall clock stands there: after a gap's length in a gap, the earlier in a fold.
+/// The instant at which a zone's wall clock stands there: after a gap's length in a gap, the earlier in a
+/// fold.
 pub(crate) fn from_wall(wall: i64, zone: &TimeZone) -> Option<Timestamp> {
     let naive = jiff::Timestamp::from_microsecond(wall).ok()?;
     let civil = jiff::tz::Offset::UTC.to_datetime(naive);

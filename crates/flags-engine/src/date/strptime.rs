@@ -6,7 +6,8 @@ use jiff::civil::Date;
 use super::{DateTime, SECOND};
 use crate::value::is_space;
 
-/// `YYYY-MM-DD`, then nothing, or a time after a space, or a time with an optional fraction and offset after a `T`.
+/// `YYYY-MM-DD`, then nothing, or a time after a space, or a time with an optional fraction and offset after
+/// a `T`.
 pub(super) fn parse(text: &str) -> Option<DateTime> {
     let mut rest = Rest(text);
     let year = rest.digits(4, 4)?;

@@ -138,7 +138,8 @@ pub struct VariantStep {
     pub bucket: u64,
     /// How many buckets there are.
     pub buckets: u64,
-    /// The variants in order of their keys. The first whose `below` is past the bucket is chosen, else the last.
+    /// The variants in order of their keys. The first whose `below` is past the bucket is chosen, else the
+    /// last.
     pub variants: Vec<VariantShare>,
 }
 

@@ -42,7 +42,8 @@ pub(super) fn read(chars: &[char], at: &mut usize, flags: Flags, in_class: bool)
     })
 }
 
-/// As Python sees them: marks are no word characters, numbers of every kind are, and four separators are space.
+/// As Python sees them: marks are no word characters, numbers of every kind are, and four separators are
+/// space.
 fn category(letter: char, ascii: bool) -> &'static str {
     match (letter, ascii) {
         ('d', false) => r"\p{Nd}",

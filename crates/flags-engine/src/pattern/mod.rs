@@ -1,8 +1,9 @@
 //! Patterns of conditions: Python's syntax, compiled to a matcher that is linear in the text.
 //!
-//! A pattern is anchored at its start, as Python's `re.match` is, and need not reach the end. It is taken apart and
-//! written anew, so that nothing means one thing there and another here. What cannot be translated
-//! (look-around, back-references, possessive quantifiers, a `$` before the end) never matches, and is reported.
+//! A pattern is anchored at its start, as Python's `re.match` is, and need not reach the end. It is taken
+//! apart and written anew, so that nothing means one thing there and another here. What cannot be translated
+//! (look-around, back-references, possessive quantifiers, a `$` before the end) never matches, and is
+//! reported.
 
 mod class;
 mod escape;
@@ -27,12 +28,13 @@ pub(crate) enum Refused {
     Raises(Raised),
 }
 
-/// How many bytes a compiled pattern may take. A `\w`, with the letters of every script, takes some 40 KB, and patterns for
-/// e-mail addresses and host names count it up to 64 or 255 times.
+/// How many bytes a compiled pattern may take. A `\w`, with the letters of every script, takes some 40 KB,
+/// and patterns for e-mail addresses and host names count it up to 64 or 255 times.
 const MAX_SIZE: usize = 32 << 20;
 
-/// How many characters what is counted may come to. Each is a place at which a match may stand, and every character of a
-/// text looks at all of those: a pattern of twenty letters, `(?:[ab]{1,1000}){1,200}`, would take seconds for a line.
+/// How many characters what is counted may come to. Each is a place at which a match may stand, and every
+/// character of a text looks at all of those: a pattern of twenty letters, `(?:[ab]{1,1000}){1,200}`, would
+/// take seconds for a line.
 const MAX_COUNTED: u64 = 5_000;
 
 /// How deeply groups may nest.

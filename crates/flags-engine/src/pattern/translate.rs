@@ -240,7 +240,8 @@ impl Translator {
         flags.check()
     }
 
-    /// A quantifier, if one is here, and how many copies of what it repeats it takes. Braces of another form are text.
+    /// A quantifier, if one is here, and how many copies of what it repeats it takes. Braces of another form
+    /// are text.
     fn quantifier(&mut self) -> Result<Option<(String, u64)>, Refused> {
         let (counted, times) = match self.chars.get(self.at) {
             Some('*' | '+' | '?') => {

@@ -10,11 +10,12 @@ use crate::semantics::Semantics;
 const DAYS: usize = 366;
 
 impl CompiledSchedule {
-    /// The first instant after `after`, within a year, at which the window opens; `None` when there is none, or when the schedule
-    /// is disabled.
+    /// The first instant after `after`, within a year, at which the window opens; `None` when there is none,
+    /// or when the schedule is disabled.
     ///
-    /// A cron schedule opens at a minute that its expression matches. The origin looks for one at the start time alone; so does
-    /// [`Semantics::Compat`]. A window that is open, and opens again every day, is found on the next day.
+    /// A cron schedule opens at a minute that its expression matches. The origin looks for one at the start
+    /// time alone; so does [`Semantics::Compat`]. A window that is open, and opens again every day, is found
+    /// on the next day.
     #[must_use]
     pub fn next_occurrence(&self, after: Timestamp) -> Option<Timestamp> {
         let zone = self.zone()?;

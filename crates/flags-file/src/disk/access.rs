@@ -60,7 +60,8 @@ impl Access {
         if (mine.uid(), mine.gid()) == (old.uid(), old.gid()) {
             return Ok(true);
         }
-        // Only an administrator may give a file away. The group may be any that one is in, and is what several users share it by.
+        // Only an administrator may give a file away. The group may be any that one is in, and is what
+        // several users share it by.
         let given = fchown(new, Some(old.uid()), Some(old.gid()));
         Ok(given.or_else(|_| fchown(new, None, Some(old.gid()))).is_ok() || mine.gid() == old.gid())
     }

@@ -72,7 +72,8 @@ impl Draft {
     /// there, and `placed` right after.
     pub(super) fn seen(&self, bytes: &[u8], written: Stamp, placed: Option<Stamp>) -> Seen {
         match (placed, self.stamp()) {
-            // Bringing it to the disk takes milliseconds, in which an editor that waits for it may have written it in its place.
+            // Bringing it to the disk takes milliseconds, in which an editor that waits for it may have
+            // written it in its place.
             (Some(placed), Ok(now)) if placed.is_renamed(&written) && now == placed => {
                 Seen::written(now, bytes, self.modified)
             }

@@ -19,7 +19,8 @@ pub(crate) fn target(path: &Path) -> PathBuf {
     path
 }
 
-/// Every directory in which something may change what the path leads to: those of the file and of each link on the way.
+/// Every directory in which something may change what the path leads to: those of the file and of each link
+/// on the way.
 pub(crate) fn directories(path: &Path) -> BTreeSet<PathBuf> {
     let mut found = BTreeSet::new();
     let mut path = path.to_path_buf();

@@ -10,7 +10,8 @@ use super::access::Access;
 use super::stamp::is_same_file;
 use crate::fault::{Cause, Doing, Fault};
 
-/// How long to wait before asking again, at first and at most. The operating system has no lock with a deadline.
+/// How long to wait before asking again, at first and at most. The operating system has no lock with a
+/// deadline.
 const PAUSE: (Duration, Duration) = (Duration::from_micros(50), Duration::from_millis(4));
 
 /// Held from reading the file to having replaced it. The operating system releases it when the process dies.

@@ -75,7 +75,8 @@ pub(crate) fn read(path: &Path, seen: Option<&Seen>) -> io::Result<Found<(Vec<u8
         }
         last = Found::File((bytes, found));
     }
-    // One that never rests is read as it is; what is torn does not parse, and is read again at the next change.
+    // One that never rests is read as it is; what is torn does not parse, and is read again at the next
+    // change.
     Ok(last)
 }
 

@@ -1,4 +1,5 @@
-//! Replacing the file: whoever reads it, whenever a process or the power dies, finds the old one or the new one.
+//! Replacing the file: whoever reads it, whenever a process or the power dies, finds the old one or the new
+//! one.
 
 use std::fs::{self, File, Metadata, OpenOptions};
 use std::io;
@@ -21,7 +22,8 @@ pub(crate) enum Replaced {
     Unlocked,
 }
 
-/// Puts `bytes` in the place of the file at `target`, if that is still as `before` says (`None`: it does not exist).
+/// Puts `bytes` in the place of the file at `target`, if that is still as `before` says (`None`: it does not
+/// exist).
 pub(crate) fn replace(
     lock: &Lock,
     target: &Path,

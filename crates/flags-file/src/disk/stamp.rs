@@ -140,8 +140,9 @@ impl Seen {
     /// One that was read, from that moment on; `before` is the version that was seen before it.
     pub(crate) fn read(stamp: Stamp, bytes: &[u8], begun: Moment, before: Option<&Self>) -> Self {
         let since = before.filter(|before| before.stamp == stamp).and_then(Self::unproven_since);
-        // The tick may have ended while it was read, so what counts is how old it was before that. Where its times
-        // are in the future, or the clock was set, it is settled once the same stamp was seen a tick ago.
+        // The tick may have ended while it was read, so what counts is how old it was before that. Where its
+        // times are in the future, or the clock was set, it is settled once the same stamp was seen a tick
+        // ago.
         let settled = stamp.is_older_than_a_tick(begun.wall)
             || since.is_some_and(|since| begun.steady.saturating_duration_since(since) > stamp.tick());
         let since = since.unwrap_or_else(Instant::now);

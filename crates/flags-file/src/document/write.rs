@@ -14,7 +14,8 @@ use super::LISTS;
 ///
 /// `Invalid` when an unknown member bears the name of a known one.
 pub(crate) fn record_text(record: &Record) -> Result<String> {
-    // As deep as it stands in the document: an exact value may span lines, which are not to be indented again.
+    // As deep as it stands in the document: an exact value may span lines, which are not to be indented
+    // again.
     let nested = serde_json::to_string_pretty(&[[record]]).map_err(|source| {
         Error::new(ErrorKind::Invalid, "the record has no JSON form; see the cause")
             .with_key(record.key())

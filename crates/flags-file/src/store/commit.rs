@@ -171,7 +171,8 @@ fn write(
             }
             Ok(Replaced::Overtaken) => {}
             Ok(Replaced::Unlocked) => return Ok(None),
-            // The new file is there, whether or not it will be after a loss of power: the next read sees it. Who was refused was refused.
+            // The new file is there, whether or not it will be after a loss of power: the next read sees it.
+            // Who was refused was refused.
             Err(fault) if fault.is_uncertain() => {
                 let judged = judged.into_iter().map(|judged| judged.and_then(|_| Err(fault.error())));
                 return Ok(Some(judged.collect()));

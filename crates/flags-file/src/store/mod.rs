@@ -24,10 +24,11 @@ use crate::options::{FileBuilder, Options};
 use blocking::{answer, runtime};
 use shared::Shared;
 
-/// A store in one file. Clones are handles on the same opening; other openings, in this process or others, see the same records.
+/// A store in one file. Clones are handles on the same opening; other openings, in this process or others,
+/// see the same records.
 ///
-/// Every method must be called within a tokio runtime, ends within the [deadline](FileBuilder::deadline), and may be dropped at
-/// any time: a commit that has begun to write runs to its end.
+/// Every method must be called within a tokio runtime, ends within the [deadline](FileBuilder::deadline), and
+/// may be dropped at any time: a commit that has begun to write runs to its end.
 #[derive(Clone)]
 pub struct FileStorage {
     shared: Arc<Shared>,

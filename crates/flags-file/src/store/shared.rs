@@ -117,7 +117,8 @@ impl Shared {
             Ok(_) => {}
             Err(error) => return Err(Fault::io(&self.options.path, Doing::Read, error).error()),
         }
-        // Its own look begins after this, so it sees what was committed before. However many wait, one thread looks.
+        // Its own look begins after this, so it sees what was committed before. However many wait, one thread
+        // looks.
         let shared = Arc::clone(self);
         let looked = self.looks.ask((), move |readers| {
             let synced = shared.sync(&mut shared.publishing());

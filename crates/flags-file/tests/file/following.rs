@@ -76,7 +76,8 @@ async fn a_checkout_of_git() {
     sees(&storage, |branch| git(&["checkout", "-q", branch])).await;
 }
 
-/// As Kubernetes mounts it: `flags.json -> ..data/flags.json`, `..data -> ..1`, and a new `..data` is renamed over the old one.
+/// As Kubernetes mounts it: `flags.json -> ..data/flags.json`, `..data -> ..1`, and a new `..data` is renamed
+/// over the old one.
 #[cfg(unix)]
 #[tokio::test]
 async fn the_swap_of_a_mounted_config_map() {
