@@ -20,7 +20,7 @@ pub(super) struct Complaints {
 }
 
 impl Complaints {
-    /// While the store is followed: what it warns of now is no reason.
+    /// Before the store is followed: what it warns of already is no reason.
     pub(super) async fn known(session: &Session) -> Self {
         Self { known: warnings(session).await.into_iter().collect() }
     }
@@ -32,6 +32,13 @@ impl Complaints {
         news.retain(|warning| self.known.insert(warning.clone()));
         news
     }
+
+    /// Once it is followed again: what is over would be a reason again. Adds none: what it warns of
+    /// now may be why it is about to be lost.
+    pub(super) async fn forget_what_is_over(&mut self, session: &Session) {
+        let now = warnings(session).await;
+        self.known.retain(|warning| now.contains(warning));
+    }
 }
 
 async fn warnings(session: &Session) -> Vec<String> {
@@ -39,8 +46,11 @@ async fn warnings(session: &Session) -> Vec<String> {
 }
 
 /// Says why, whenever the store is lost, for as long as it is polled.
-pub(super) async fn tell(session: &Session, mut say: impl FnMut(String)) -> Infallible {
-    let mut complaints = Complaints::default();
+pub(super) async fn tell(
+    session: &Session,
+    mut complaints: Complaints,
+    mut say: impl FnMut(String),
+) -> Infallible {
     let mut fails = false;
     loop {
         match session.store.storage().watch().await {
@@ -49,7 +59,7 @@ pub(super) async fn tell(session: &Session, mut say: impl FnMut(String)) -> Infa
                 while let Some(change) = changes.next().await {
                     match change {
                         Change::Lost => complaints.news(session).await.into_iter().for_each(&mut say),
-                        Change::Resync => complaints = Complaints::known(session).await,
+                        Change::Resync => complaints.forget_what_is_over(session).await,
                         _ => {}
                     }
                 }

@@ -10,8 +10,9 @@ use feature_flags::{Clock as _, Error, ErrorKind, SystemClock, Timestamp};
 use futures_util::future;
 use tokio::sync::mpsc;
 
+use super::Session;
+use super::complaints::{self, Complaints};
 use super::teller::Teller;
-use super::{Session, complaints};
 use crate::failure::{Exit, Failure};
 use crate::interrupt;
 use crate::output::{Outcome, count, second};
@@ -26,6 +27,8 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     let terminated = interrupt::terminated()?;
     session.note_if_lost();
+    // First: what breaks once it is said to run is news.
+    let complaints = Complaints::known(session).await;
     session.out.note("executing what is due; Ctrl-C ends");
     let mut teller = Teller::start()?;
     let (tell, mut told) = mpsc::unbounded_channel();
@@ -77,7 +80,7 @@ pub(super) async fn run(session: &Session) -> Result<Exit, Failure> {
     };
     tokio::select! {
         done = future::try_join(work, tell) => done?,
-        never = complaints::tell(session, |warning| drop(complain.send(warning))) => match never {},
+        never = complaints::tell(session, complaints, |warning| drop(complain.send(warning))) => match never {},
     };
     teller.finish(LAST_WORDS).await.map_err(|failure| unread(&failure))?;
     Ok(Exit::Ok)

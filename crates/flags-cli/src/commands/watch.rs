@@ -29,7 +29,7 @@ pub(super) async fn run(session: &Session, watch: &Watch) -> Result<Exit, Failur
     let mut following = Following {
         session,
         known: None,
-        complaints: Complaints::default(),
+        complaints: Complaints::known(session).await,
         live: if watch.lines || session.out.is_json() { None } else { Live::on_terminal() },
         left: watch.count.map(u64::from),
     };
@@ -114,7 +114,7 @@ impl Following<'_> {
             }
             return self.draw("the store is lost; this is how it was");
         }
-        self.complaints = Complaints::known(self.session).await;
+        self.complaints.forget_what_is_over(self.session).await;
         // Programs read what they need themselves: anything may have changed.
         if out.is_json() { Ok(()) } else { self.compare().await }
     }
