@@ -24,6 +24,19 @@ impl Command {
         self
     }
 
+    /// `MGET`. Its answer is read by [`Reply::values`], since it may go on after the last key.
+    pub(crate) fn mget<K: Into<Vec<u8>>>(keys: impl IntoIterator<Item = K>) -> Self {
+        let mut command = Self::new("MGET").args(keys);
+        // Of a length that no push has, since it begins with what is stored: see `driver::Link::send`. By a key that is asked for
+        // anyway, since another one may be on another node.
+        if let 4..=6 = command.args.len()
+            && let Some(last) = command.args.last().cloned()
+        {
+            command.args.resize(7, last);
+        }
+        command
+    }
+
     /// Arguments that are long, and sent more than once.
     pub(crate) fn shared(mut self, args: &[Arc<Vec<u8>>]) -> Self {
         self.args.extend(args.iter().cloned());
@@ -139,6 +152,21 @@ impl Reply {
         Ok(String::from_utf8_lossy(&self.bytes()?).into_owned())
     }
 
+    /// The answer of [`Command::mget`] to so many keys.
+    pub(crate) fn values(self, keys: usize) -> Result<Vec<Option<Vec<u8>>>, Useless> {
+        let values = self.list()?;
+        if values.len() < keys {
+            return Err(Unexpected("a value for each key").into());
+        }
+        values.into_iter().take(keys).map(Self::optional).collect()
+    }
+
+    /// What orders a member of a sorted set.
+    pub(crate) fn score(self) -> Result<f64, Useless> {
+        let text = self.text()?;
+        text.parse().map_err(|_| Unexpected("a score").into())
+    }
+
     /// The answer of `TIME`, in microseconds since the Unix epoch.
     pub(crate) fn time(self) -> Result<i64, Useless> {
         let mut parts = self.list()?.into_iter();
@@ -161,6 +189,21 @@ fn parse(text: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_asked_for_by_so_many_keys_that_no_push_is_as_long() {
+        for count in 1..10 {
+            let keys: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+            let asked = Command::mget(keys.clone());
+            let asked: Vec<&[u8]> = asked.parts()[1..].iter().map(|part| part.as_slice()).collect();
+            assert!(!(3..6).contains(&asked.len()), "{count}");
+            assert!(keys.iter().map(String::as_bytes).eq(asked[..count].iter().copied()), "{count}");
+            assert!(asked[count..].iter().all(|more| *more == keys[count - 1].as_bytes()), "{count}");
+            let values: Vec<Reply> = asked.iter().map(|_| Reply::Nil).collect();
+            assert_eq!(Reply::List(values).values(count).unwrap().len(), count);
+        }
+        assert!(Reply::List(vec![Reply::Nil]).values(2).is_err());
+    }
 
     #[test]
     fn nothing_of_a_record_reaches_an_error_or_a_debug() {

@@ -123,3 +123,29 @@ async fn a_value_that_only_python_reads_is_corrupt_and_can_be_deleted() -> Resul
     assert_eq!(f.keys().await?, ["meta"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn members_of_indexes_that_read_like_a_push_are_members_of_indexes() -> Result<()> {
+    let f = Fixture::new().await?;
+    let words = ["subscribe", "psubscribe", "unsubscribe", "sunsubscribe"];
+    for count in 1..=words.len() {
+        let owner = flag(&count.to_string());
+        put(&f.store, owner.clone()).await?;
+        for index in ["schedules", "time_schedules", "rollout_phases"] {
+            let index = format!("P {index}:flag:{}", owner.id);
+            let _: () = f.raw(&[&["SADD", &index], &words[..count]].concat()).await?;
+        }
+        for word in &words[..count] {
+            let _: () = f.raw(&["ZADD", &format!("P overrides:flag:{}", owner.id), "+inf", word]).await?;
+            let _: () = f.raw(&["ZADD", "P overrides", "+inf", word]).await?;
+        }
+        for kind in Kind::OWNED {
+            assert_eq!(listed(&f.store, Query::Owned(kind, owner.id)).await?, [], "{kind}, {count}");
+        }
+        assert_eq!(listed(&f.store, Query::All(Kind::RolloutPhase)).await?, [], "{count}");
+        assert_eq!(listed(&f.store, Query::All(Kind::Override)).await?, [], "{count}");
+        put(&f.store, change(owner.id)).await?;
+        assert_eq!(listed(&f.store, Query::All(Kind::ScheduledChange)).await?.len(), count);
+    }
+    Ok(())
+}

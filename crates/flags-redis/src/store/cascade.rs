@@ -12,7 +12,7 @@ use super::cursor::Cursor;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, member};
 use crate::options::Foreign;
-use crate::reply::Command;
+use crate::reply::Reply;
 
 /// How many expired overrides are swept at once.
 const PORTION: usize = 500;
@@ -39,33 +39,33 @@ impl RedisStorage {
         handed: &AtomicBool,
     ) -> Result<Vec<Cascade>> {
         let mut cascades = Vec::with_capacity(deletes.len());
-        let mut commands = Vec::new();
+        let (mut indexes, mut times) = (Vec::new(), Vec::new());
         for (_, id, now_us) in deletes {
             let owner: Option<FlagId> = id.parse().ok();
             let mut sets = Vec::new();
             for kind in Kind::OWNED {
                 let Some(owner) = owner else { break };
-                let index = self.keyspace.owned(kind, owner);
-                commands.push(match kind {
-                    Kind::Override => {
-                        Command::new("ZRANGEBYSCORE").arg(index).arg((now_us / 1_000).to_string()).arg("+inf")
-                    }
-                    _ => Command::new("SMEMBERS").arg(index),
-                });
+                indexes.push((kind, self.keyspace.owned(kind, owner)));
+                times.push(now_us / 1_000);
                 sets.push((kind, Vec::new()));
             }
             cascades.push(Cascade { id: id.clone(), owner, sets, over: None });
         }
-        if !commands.is_empty() {
-            let mut replies = self.read(&commands).await?.into_iter();
-            for (kind, members) in cascades.iter_mut().flat_map(|cascade| &mut cascade.sets) {
-                let Some(reply) = replies.next() else { break };
-                for found in reply.list().map_err(from_useless)? {
+        if !indexes.is_empty() {
+            let found = self.members(&indexes).await?.into_iter().zip(times);
+            let sets = cascades.iter_mut().flat_map(|cascade| &mut cascade.sets);
+            for ((kind, members), (found, now_ms)) in sets.zip(found) {
+                let mut found = found.into_iter();
+                while let Some(member) = found.next() {
+                    let member = member.bytes().map_err(from_useless)?;
+                    if *kind == Kind::Override
+                        && found.next().unwrap_or(Reply::Nil).score().map_err(from_useless)? < now_ms as f64
+                    {
+                        continue;
+                    }
                     // A member that names no record is no key either; it goes with its index.
-                    let found = found.bytes().map_err(from_useless)?;
-                    members.extend(
-                        Keyspace::parse_member(*kind, &found).map(|key| (key, found)).and_then(as_named),
-                    );
+                    let key = Keyspace::parse_member(*kind, &member);
+                    members.extend(key.map(|key| (key, member)).and_then(as_named));
                 }
             }
         }

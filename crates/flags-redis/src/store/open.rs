@@ -78,11 +78,7 @@ impl RedisStorage {
             ("SSCAN", Command::new("SSCAN").arg(index.as_str()).arg("0")),
             ("SCARD", Command::new("SCARD").arg(scratch[1].as_str())),
             ("ZCARD", Command::new("ZCARD").arg(scratch[2].as_str())),
-            ("SMEMBERS", Command::new("SMEMBERS").arg(scratch[1].as_str())),
             ("ZSCAN", Command::new("ZSCAN").arg(scratch[2].as_str()).arg("0")),
-            ("ZRANGEBYSCORE", Command::new("ZRANGEBYSCORE").arg(scratch[2].as_str()).args(["0", "1"])),
-            ("SCARD", Command::new("SCARD").arg(scratch[1].as_str())),
-            ("ZCARD", Command::new("ZCARD").arg(scratch[2].as_str())),
             ("HGET", Command::new("HGET").arg(scratch[3].as_str()).arg("a")),
             ("SCAN", Command::new("SCAN").args(["0", "COUNT", "1"])),
         ];
