@@ -66,7 +66,7 @@ impl RedisStorage {
     /// | `prefix` | [`RedisBuilder::prefix`] |
     /// | `foreign=scan`, `foreign=index` | [`RedisBuilder::foreign`] |
     /// | `db` | the number of the database |
-    /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name |
+    /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name; 1000, 1000 and 2000 unless said otherwise |
     /// | `replicas`, `fsync=true`, `wait_ms` | [`RedisBuilder::replicas`], [`RedisBuilder::fsync`], and how long to wait for both, 1000 unless said otherwise |
     /// | `driver=redis-rs`, `driver=fred` | [`RedisBuilder::driver`] |
     /// | `ca_file` | [`RedisBuilder::ca_certificates`], from a file |
