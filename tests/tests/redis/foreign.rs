@@ -149,3 +149,30 @@ async fn members_of_indexes_that_read_like_a_push_are_members_of_indexes() -> Re
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn what_is_no_name_in_the_indexes_of_a_flag_goes_with_it() -> Result<()> {
+    let f = Fixture::new().await?;
+    let (owner, others) = (flag("a"), flag("b"));
+    for flag in [&owner, &others] {
+        put(&f.store, flag.clone()).await?;
+        put(&f.store, change(flag.id)).await?;
+        put(&f.store, user(flag.id, "x")).await?;
+    }
+    // Among them a record's name as nobody of us spells it.
+    let shouted = uuid::Uuid::new_v4().to_string().to_uppercase();
+    for index in ["schedules", "time_schedules", "rollout_phases"] {
+        let index = format!("P {index}:flag:{}", owner.id);
+        let _: () = f.raw(&["SADD", &index, "no name", "\u{fffd}", "message", &shouted]).await?;
+    }
+    let overrides = format!("P overrides:flag:{}", owner.id);
+    let _: () = f.raw(&["ZADD", &overrides, "+inf", "no name", "99999999999999", "message"]).await?;
+    let bytes = (format!("{}schedules:flag:{}", f.prefix, owner.id), b"\xff\xfe");
+    let _: () = redis::cmd("SADD").arg(bytes.0).arg(bytes.1).query_async(&mut f.raw.clone()).await?;
+    let deleted = Record::from(owner).key();
+    f.store.commit(Batch::new().delete(deleted.clone(), Expect::Present)).await?;
+    assert!(get(&f.store, &deleted).await?.is_none());
+    f.store.commit(Batch::new().delete(Record::from(others).key(), Expect::Present)).await?;
+    assert_eq!(f.keys().await?, ["meta"]);
+    Ok(())
+}

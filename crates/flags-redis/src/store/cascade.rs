@@ -12,7 +12,8 @@ use super::cursor::Cursor;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, member};
 use crate::options::Foreign;
-use crate::reply::Reply;
+use crate::reply::{Reply, Useless};
+use crate::script::sha1_hex;
 
 /// How many expired overrides are swept at once.
 const PORTION: usize = 500;
@@ -26,6 +27,8 @@ pub(super) struct Cascade {
     pub(super) owner: Option<FlagId>,
     /// By kind: what the indexes name, as they name it.
     pub(super) sets: Vec<(Kind, Vec<String>)>,
+    /// The digests of what the indexes name beside them, which is no record of ours. JSON may have no way to say it.
+    pub(super) strays: HashSet<String>,
     /// How many records that would be, if they are more than one commit deletes.
     pub(super) over: Option<usize>,
 }
@@ -49,23 +52,14 @@ impl RedisStorage {
                 times.push(now_us / 1_000);
                 sets.push((kind, Vec::new()));
             }
-            cascades.push(Cascade { id: id.clone(), owner, sets, over: None });
+            cascades.push(Cascade { id: id.clone(), owner, sets, strays: HashSet::new(), over: None });
         }
         if !indexes.is_empty() {
-            let found = self.members(&indexes).await?.into_iter().zip(times);
-            let sets = cascades.iter_mut().flat_map(|cascade| &mut cascade.sets);
-            for ((kind, members), (found, now_ms)) in sets.zip(found) {
-                let mut found = found.into_iter();
-                while let Some(member) = found.next() {
-                    let member = member.bytes().map_err(from_useless)?;
-                    if *kind == Kind::Override
-                        && found.next().unwrap_or(Reply::Nil).score().map_err(from_useless)? < now_ms as f64
-                    {
-                        continue;
-                    }
-                    // A member that names no record is no key either; it goes with its index.
-                    let key = Keyspace::parse_member(*kind, &member);
-                    members.extend(key.map(|key| (key, member)).and_then(as_named));
+            let mut all = self.members(&indexes).await?.into_iter().zip(times);
+            for Cascade { sets, strays, .. } in &mut cascades {
+                for (kind, members) in sets {
+                    let Some((found, now_ms)) = all.next() else { break };
+                    sort_out(*kind, found, now_ms, members, strays).map_err(from_useless)?;
                 }
             }
         }
@@ -165,8 +159,26 @@ impl Cascade {
     }
 }
 
-/// The member as text, unless it spells its record otherwise than we do.
-fn as_named((key, found): (Key, Vec<u8>)) -> Option<String> {
-    let text = String::from_utf8(found).ok()?;
-    (member(&key) == text).then_some(text)
+/// Takes apart what the index of a flag names. What names no record, or spells one otherwise than we do, is no key; it goes with
+/// its index.
+fn sort_out(
+    kind: Kind,
+    found: Vec<Reply>,
+    now_ms: i64,
+    members: &mut Vec<String>,
+    strays: &mut HashSet<String>,
+) -> Result<(), Useless> {
+    let mut found = found.into_iter();
+    while let Some(name) = found.next() {
+        let name = name.bytes()?;
+        if kind == Kind::Override && found.next().unwrap_or(Reply::Nil).score()? < now_ms as f64 {
+            continue;
+        }
+        let key = Keyspace::parse_member(kind, &name).map(|key| member(&key));
+        match key.filter(|key| key.as_bytes() == name) {
+            Some(key) => members.push(key),
+            None => drop(strays.insert(sha1_hex(&name))),
+        }
+    }
+    Ok(())
 }
