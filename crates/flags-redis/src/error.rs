@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flags_core::{BoxError, Error, ErrorKind};
 
-use crate::reply::{ServerError, Useless};
+use crate::reply::{ServerError, Unexpected, Useless};
 
 /// Why a driver has no answer. Says nothing of a client library's types.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +36,9 @@ pub(crate) enum Cause {
     /// Who knows where the server is does not name one.
     #[error("{0}")]
     Astray(String),
+    /// By the name of the command.
+    #[error("what came in answer to {0} is no answer to it")]
+    OutOfStep(String),
     #[error("the connection broke")]
     Broken(#[source] Arc<BoxError>),
 }
@@ -60,6 +63,7 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
             "the server could not be reached, nothing was changed; check that it runs and that the URL is right",
         )
         .with_source(cause),
+        Failure::Unanswered(cause @ Cause::OutOfStep(_)) if intent == Intent::Read => no_redis().with_source(cause),
         Failure::Unanswered(cause) => unanswered(intent).with_source(cause),
         Failure::Refused(error) => from_server(error),
         Failure::Unsettled(error) => Error::new(
@@ -102,12 +106,24 @@ fn unanswered(intent: Intent) -> Error {
 pub(crate) fn from_useless(useless: Useless) -> Error {
     match useless {
         Useless::Server(error) => from_server(error),
-        Useless::Shape(shape) => Error::new(
-            ErrorKind::Unavailable,
-            "the server answers as Redis does not; check what the URL leads to",
-        )
-        .with_source(shape),
+        Useless::Shape(shape) => no_redis().with_source(shape),
     }
+}
+
+fn no_redis() -> Error {
+    Error::new(ErrorKind::Unavailable, "the server answers as Redis does not; check what the URL leads to")
+}
+
+/// Whether it comes of an answer that the command does not have. Whoever gave it cannot be trusted with the next one.
+pub(crate) fn is_out_of_step(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<Unexpected>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// An error that the server answered: the command was not carried out.

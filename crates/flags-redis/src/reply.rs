@@ -43,6 +43,38 @@ impl Command {
         self
     }
 
+    /// Whether that can be its answer, as far as the shape tells. What cannot is the answer to another command, or not of a Redis.
+    pub(crate) fn may_be_answered(&self, reply: &Reply) -> bool {
+        use Reply::{Bytes, Int, List, Nil};
+        let strings = |items: &[Reply]| items.iter().all(|item| matches!(item, Nil | Bytes(_)));
+        let name = self.args.first().map_or(&b""[..], |name| name.as_slice());
+        match reply {
+            Reply::Error(_) => return true,
+            Reply::Odd => return false,
+            _ => {}
+        }
+        match name {
+            b"MGET" => matches!(reply, List(items) if items.len() + 1 == self.args.len() && strings(items)),
+            b"SORT" => matches!(reply, List(items) if strings(items)),
+            b"SCAN" | b"SSCAN" | b"ZSCAN" | b"HSCAN" => {
+                matches!(reply, List(items) if matches!(&items[..], [Bytes(_), List(_)]))
+            }
+            b"TIME" => matches!(reply, List(items) if items.len() == 2 && strings(items)),
+            b"CONFIG" | b"CLUSTER" | b"ROLE" | b"WAITAOF" => matches!(reply, List(_)),
+            b"EVAL" | b"EVALSHA" => matches!(reply, List(_) | Int(_)),
+            b"SENTINEL" => matches!(reply, List(_) | Nil),
+            b"GET" | b"HGET" | b"ZSCORE" => matches!(reply, Bytes(_) | Nil),
+            b"TYPE" | b"INFO" | b"ASKING" => matches!(reply, Bytes(_)),
+            b"SCARD" | b"ZCARD" | b"SISMEMBER" | b"HSETNX" | b"WAIT" => matches!(reply, Int(_)),
+            _ => true,
+        }
+    }
+
+    /// The name alone, for an error.
+    pub(crate) fn name(&self) -> String {
+        self.args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default()
+    }
+
     /// The name, then the arguments.
     pub(crate) fn parts(&self) -> &[Arc<Vec<u8>>] {
         &self.args
@@ -51,8 +83,7 @@ impl Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.args.first().map(|name| String::from_utf8_lossy(name));
-        write!(f, "Command({} and {} arguments)", name.unwrap_or_default(), self.args.len().saturating_sub(1))
+        write!(f, "Command({} and {} arguments)", self.name(), self.args.len().saturating_sub(1))
     }
 }
 
@@ -92,12 +123,14 @@ pub(crate) enum Reply {
     Bytes(Vec<u8>),
     List(Vec<Self>),
     Error(ServerError),
+    /// Something that no command of ours is answered.
+    Odd,
 }
 
 /// An answer of a shape that the command does not have.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is not {0}")]
-pub(crate) struct Unexpected(&'static str);
+pub(crate) struct Unexpected(pub(crate) &'static str);
 
 /// Why an answer is of no use.
 #[derive(Debug, thiserror::Error)]

@@ -117,7 +117,7 @@ async fn unindexed(store: &RedisStorage, kept: &[Kept]) -> Result<Vec<Found>> {
             {
                 Flaw::SharedAlias
             }
-            Reply::Int(_) | Reply::Bytes(_) | Reply::List(_) => continue,
+            Reply::Int(_) | Reply::Bytes(_) | Reply::List(_) | Reply::Odd => continue,
             // An index of another type is found as such.
             Reply::Error(error) if error.code == "WRONGTYPE" => continue,
             Reply::Error(error) => return Err(from_server(error)),
