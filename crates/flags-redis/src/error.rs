@@ -75,6 +75,22 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
     }
 }
 
+/// Why the store is not followed.
+pub(crate) fn from_following(failure: Failure) -> Error {
+    match failure {
+        Failure::Refused(error) if error.code == "NOPERM" => {
+            let missing = if error.message.contains("channel") {
+                "the channel &__redis__:invalidate"
+            } else {
+                "+client|tracking, and with the driver fred also +client|id +subscribe &__redis__:invalidate"
+            };
+            let reason = format!("the server does not tell this user of changes; grant {missing}");
+            Error::new(ErrorKind::Denied, reason).with_source(error)
+        }
+        failure => from_failure(failure, Intent::Read),
+    }
+}
+
 /// The call was given up after its deadline; `handed` says whether a connection had it, `scans` whether it was scanning keys.
 pub(crate) fn past_deadline(deadline: std::time::Duration, handed: bool, scans: bool) -> Error {
     let error = if handed {
@@ -131,6 +147,11 @@ pub(crate) fn is_out_of_step(error: &Error) -> bool {
 /// Where the store is in a cluster, what a cluster says of where to go never comes here.
 pub(crate) fn from_server(error: ServerError) -> Error {
     let (kind, reason) = match error.code.as_str() {
+        "DENIED" => (
+            ErrorKind::Denied,
+            "the server is in protected mode, and lets nobody in from elsewhere; give it a password or users, or set \
+             protected-mode no where the network protects it",
+        ),
         _ if error.is_denial() => {
             (ErrorKind::Denied, "the server refused this user; check the password and the user's permissions")
         }
@@ -152,6 +173,19 @@ pub(crate) fn from_server(error: ServerError) -> Error {
             (ErrorKind::Unsupported, "the server is not part of a cluster; write redis://host:port")
         }
         // Not `Corrupt`, which in a listing stands for one record and is followed by the rest.
+        _ if error.is_full() => (
+            ErrorKind::Unavailable,
+            "the server has as many clients as it takes; close some, or raise maxclients, and try again",
+        ),
+        _ if error.message.contains("DB index is out of range") => (
+            ErrorKind::Invalid,
+            "the server has no database of that number; choose a lower one, or raise databases",
+        ),
+        _ if error.is_unknown_command() => (
+            ErrorKind::Unsupported,
+            "the server has no such command; it is older than Redis 6.2, or the command is renamed, or something stands in front \
+             of it that does not pass it on",
+        ),
         "WRONGTYPE" => (
             ErrorKind::Unavailable,
             "a key of this store holds another type; move the other data away or choose another prefix",

@@ -104,6 +104,23 @@ impl ServerError {
         Self { code: code.to_owned(), message: message.chars().take(300).collect() }
     }
 
+    /// Whether the server, or what stands in front of it, has no such command.
+    pub(crate) fn is_unknown_command(&self) -> bool {
+        let words = ["unknown command", "unknown subcommand", "Unknown subcommand", "Unknown Redis command"];
+        self.code == "ERR" && words.iter().any(|words| self.message.contains(words))
+    }
+
+    /// Whether the server has as many clients as it takes. It says so before it hangs up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.message.contains("max number of clients")
+    }
+
+    /// Whether the server says that to whoever connects, whatever was asked, and hangs up.
+    pub(crate) fn turns_away(&self) -> bool {
+        // In protected mode.
+        self.code == "DENIED" || self.is_full()
+    }
+
     /// Whether the server will not let this user do that.
     pub(crate) fn is_denial(&self) -> bool {
         // Redis 6 wraps what a script was refused in words of its own, under no code that says so.

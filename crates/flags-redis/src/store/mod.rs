@@ -169,7 +169,8 @@ impl Storage for RedisStorage {
         self.check_open()?;
         if !self.descriptor.has(Capability::Watch) {
             return Err(Error::unsupported(
-                "the server does not tell this user of changes (CLIENT TRACKING); grant what the documentation of this crate says of watches, or read again when it matters",
+                "the server does not tell of changes: it has no CLIENT TRACKING, or something stands in front of it that does not pass it \
+                 on; read again when it matters",
             ));
         }
         let watch = self.watches.subscribe(&self.connection, &self.keyspace, self.deadline);

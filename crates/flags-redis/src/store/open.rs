@@ -59,11 +59,11 @@ impl RedisStorage {
         Ok(())
     }
 
-    /// Whether the server tells this user of changes: each driver asks for that in its own way, so that trying it is the only proof. What
-    /// fails for another reason may work later.
+    /// Whether the server tells of changes: each driver asks for that in its own way, so that trying it is the only proof. What this user
+    /// may not, or fails for another reason, may work later.
     async fn can_be_followed(&self) -> Result<bool> {
         let followed = self.connection.follow(self.keyspace.record_prefixes()).await;
-        Ok(!matches!(followed, Err(Failure::Refused(_))))
+        Ok(!matches!(followed, Err(Failure::Refused(refusal)) if refusal.is_unknown_command()))
     }
 
     /// Runs each command that the store uses on scratch keys, and leaves nothing behind.
