@@ -84,6 +84,20 @@ pub(crate) const HOSTILE_JSON: [&str; 16] = [
     r#""旗""#,
 ];
 
+/// What a server calls its news: a client library may take an answer that begins with such bytes for them.
+pub(crate) const WORDS_OF_PUSHES: [&str; 10] = [
+    "message",
+    "pmessage",
+    "smessage",
+    "subscribe",
+    "psubscribe",
+    "unsubscribe",
+    "punsubscribe",
+    "sunsubscribe",
+    "pubsub",
+    "invalidate",
+];
+
 pub(crate) fn json(text: &str) -> Checked<Json> {
     text.parse().map_err(|error| Stop::failed(format!("the suite's own JSON {text}: {error}")))
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use flags_core::{BoxError, Error, ErrorKind};
 
-use crate::reply::{ServerError, Useless};
+use crate::reply::{ServerError, Unexpected, Useless};
 
 /// Why a driver has no answer. Says nothing of a client library's types.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -36,6 +36,9 @@ pub(crate) enum Cause {
     /// Who knows where the server is does not name one.
     #[error("{0}")]
     Astray(String),
+    /// By the name of the command.
+    #[error("what came in answer to {0} is no answer to it")]
+    OutOfStep(String),
     #[error("the connection broke")]
     Broken(#[source] Arc<BoxError>),
 }
@@ -60,6 +63,7 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
             "the server could not be reached, nothing was changed; check that it runs and that the URL is right",
         )
         .with_source(cause),
+        Failure::Unanswered(cause @ Cause::OutOfStep(_)) if intent == Intent::Read => no_redis().with_source(cause),
         Failure::Unanswered(cause) => unanswered(intent).with_source(cause),
         Failure::Refused(error) => from_server(error),
         Failure::Unsettled(error) => Error::new(
@@ -68,6 +72,22 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
         )
         .with_source(error),
         Failure::Closed => Error::closed(),
+    }
+}
+
+/// Why the store is not followed.
+pub(crate) fn from_following(failure: Failure) -> Error {
+    match failure {
+        Failure::Refused(error) if error.code == "NOPERM" => {
+            let missing = if error.message.contains("channel") {
+                "the channel &__redis__:invalidate"
+            } else {
+                "+client|tracking, and with the driver fred also +client|id +subscribe &__redis__:invalidate"
+            };
+            let reason = format!("the server does not tell this user of changes; grant {missing}");
+            Error::new(ErrorKind::Denied, reason).with_source(error)
+        }
+        failure => from_failure(failure, Intent::Read),
     }
 }
 
@@ -102,12 +122,24 @@ fn unanswered(intent: Intent) -> Error {
 pub(crate) fn from_useless(useless: Useless) -> Error {
     match useless {
         Useless::Server(error) => from_server(error),
-        Useless::Shape(shape) => Error::new(
-            ErrorKind::Unavailable,
-            "the server answers as Redis does not; check what the URL leads to",
-        )
-        .with_source(shape),
+        Useless::Shape(shape) => no_redis().with_source(shape),
     }
+}
+
+fn no_redis() -> Error {
+    Error::new(ErrorKind::Unavailable, "the server answers as Redis does not; check what the URL leads to")
+}
+
+/// Whether it comes of an answer that the command does not have. Whoever gave it cannot be trusted with the next one.
+pub(crate) fn is_out_of_step(error: &Error) -> bool {
+    let mut cause = std::error::Error::source(error);
+    while let Some(inner) = cause {
+        if inner.is::<Unexpected>() {
+            return true;
+        }
+        cause = inner.source();
+    }
+    false
 }
 
 /// An error that the server answered: the command was not carried out.
@@ -115,6 +147,11 @@ pub(crate) fn from_useless(useless: Useless) -> Error {
 /// Where the store is in a cluster, what a cluster says of where to go never comes here.
 pub(crate) fn from_server(error: ServerError) -> Error {
     let (kind, reason) = match error.code.as_str() {
+        "DENIED" => (
+            ErrorKind::Denied,
+            "the server is in protected mode, and lets nobody in from elsewhere; give it a password or users, or set \
+             protected-mode no where the network protects it",
+        ),
         _ if error.is_denial() => {
             (ErrorKind::Denied, "the server refused this user; check the password and the user's permissions")
         }
@@ -136,6 +173,19 @@ pub(crate) fn from_server(error: ServerError) -> Error {
             (ErrorKind::Unsupported, "the server is not part of a cluster; write redis://host:port")
         }
         // Not `Corrupt`, which in a listing stands for one record and is followed by the rest.
+        _ if error.is_full() => (
+            ErrorKind::Unavailable,
+            "the server has as many clients as it takes; close some, or raise maxclients, and try again",
+        ),
+        _ if error.message.contains("DB index is out of range") => (
+            ErrorKind::Invalid,
+            "the server has no database of that number; choose a lower one, or raise databases",
+        ),
+        _ if error.is_unknown_command() => (
+            ErrorKind::Unsupported,
+            "the server has no such command; it is older than Redis 6.2, or the command is renamed, or something stands in front \
+             of it that does not pass it on",
+        ),
         "WRONGTYPE" => (
             ErrorKind::Unavailable,
             "a key of this store holds another type; move the other data away or choose another prefix",

@@ -42,12 +42,12 @@
 //! ```
 //!
 //! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred` also
-//! `+client|id +subscribe &__redis__:invalidate`; without them the store does not declare the capability.
+//! `+client|id +subscribe &__redis__:invalidate`; without them a watch is `Denied`, and a client asks from time to time instead. Where
+//! the server has no `CLIENT TRACKING` at all, the store does not declare the capability.
 //!
 //! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
 //! server, and `+sort ~*` makes listings one round trip; without it they go by cursor. In a cluster `+cluster|slots +asking` are needed
-//! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels. The driver `fred` wants
-//! `+ping` of a user who gives no password.
+//! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels.
 //!
 #![doc = include_str!("../docs/durability.md")]
 //!

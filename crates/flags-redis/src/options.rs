@@ -117,7 +117,7 @@ impl Options {
             prefix: PREFIX.to_owned(),
             foreign: Foreign::default(),
             concern: Concern { replicas: 0, fsync: false, timeout: Duration::from_secs(1) },
-            connect_timeout: Duration::from_millis(250),
+            connect_timeout: Duration::from_secs(1),
             command_timeout: Duration::from_secs(1),
             deadline: Duration::from_secs(2),
         }
@@ -268,7 +268,9 @@ impl RedisBuilder {
         self
     }
 
-    /// How long one attempt to connect may take; 250 ms unless said otherwise.
+    /// How long one attempt to connect may take, to each server that is tried; 1 s unless said otherwise. That is time for a handshake
+    /// with TLS across continents; where several sentinels or nodes are named and some of them may be silent, less lets others be
+    /// tried before the [`deadline`](Self::deadline).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
         self
@@ -315,6 +317,19 @@ impl RedisBuilder {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_times_are_those_that_the_documentation_says() {
+        let url = RedisStorage::builder("redis://localhost").unwrap().options;
+        let built = RedisBuilder::server("localhost").unwrap().options;
+        for options in [url, built] {
+            assert_eq!(options.connect_timeout, Duration::from_secs(1));
+            assert_eq!(options.command_timeout, Duration::from_secs(1));
+            assert_eq!(options.deadline, Duration::from_secs(2));
+        }
+        let documented = include_str!("store/mod.rs");
+        assert!(documented.contains("the method of that name; 1000, 1000 and 2000 unless said otherwise"));
+    }
 
     #[test]
     fn no_time_at_all_is_refused_before_anything_is_sent() {

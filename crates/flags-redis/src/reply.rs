@@ -24,10 +24,55 @@ impl Command {
         self
     }
 
+    /// `MGET`. Its answer is read by [`Reply::values`], since it may go on after the last key.
+    pub(crate) fn mget<K: Into<Vec<u8>>>(keys: impl IntoIterator<Item = K>) -> Self {
+        let mut command = Self::new("MGET").args(keys);
+        // Of a length that no push has, since it begins with what is stored: see `driver::Link::send`. By a key that is asked for
+        // anyway, since another one may be on another node.
+        if let 4..=6 = command.args.len()
+            && let Some(last) = command.args.last().cloned()
+        {
+            command.args.resize(7, last);
+        }
+        command
+    }
+
     /// Arguments that are long, and sent more than once.
     pub(crate) fn shared(mut self, args: &[Arc<Vec<u8>>]) -> Self {
         self.args.extend(args.iter().cloned());
         self
+    }
+
+    /// Whether that can be its answer, as far as the shape tells. What cannot is the answer to another command, or not of a Redis.
+    pub(crate) fn may_be_answered(&self, reply: &Reply) -> bool {
+        use Reply::{Bytes, Int, List, Nil};
+        let strings = |items: &[Reply]| items.iter().all(|item| matches!(item, Nil | Bytes(_)));
+        let name = self.args.first().map_or(&b""[..], |name| name.as_slice());
+        match reply {
+            Reply::Error(_) => return true,
+            Reply::Odd => return false,
+            _ => {}
+        }
+        match name {
+            b"MGET" => matches!(reply, List(items) if items.len() + 1 == self.args.len() && strings(items)),
+            b"SORT" => matches!(reply, List(items) if strings(items)),
+            b"SCAN" | b"SSCAN" | b"ZSCAN" | b"HSCAN" => {
+                matches!(reply, List(items) if matches!(&items[..], [Bytes(_), List(_)]))
+            }
+            b"TIME" => matches!(reply, List(items) if items.len() == 2 && strings(items)),
+            b"CONFIG" | b"CLUSTER" | b"ROLE" | b"WAITAOF" => matches!(reply, List(_)),
+            b"EVAL" | b"EVALSHA" => matches!(reply, List(_) | Int(_)),
+            b"SENTINEL" => matches!(reply, List(_) | Nil),
+            b"GET" | b"HGET" | b"ZSCORE" => matches!(reply, Bytes(_) | Nil),
+            b"TYPE" | b"INFO" | b"ASKING" => matches!(reply, Bytes(_)),
+            b"SCARD" | b"ZCARD" | b"SISMEMBER" | b"HSETNX" | b"WAIT" => matches!(reply, Int(_)),
+            _ => true,
+        }
+    }
+
+    /// The name alone, for an error.
+    pub(crate) fn name(&self) -> String {
+        self.args.first().map(|name| String::from_utf8_lossy(name).into_owned()).unwrap_or_default()
     }
 
     /// The name, then the arguments.
@@ -38,8 +83,7 @@ impl Command {
 
 impl fmt::Debug for Command {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let name = self.args.first().map(|name| String::from_utf8_lossy(name));
-        write!(f, "Command({} and {} arguments)", name.unwrap_or_default(), self.args.len().saturating_sub(1))
+        write!(f, "Command({} and {} arguments)", self.name(), self.args.len().saturating_sub(1))
     }
 }
 
@@ -58,6 +102,23 @@ impl ServerError {
         // "unknown command 'EVALSHA', with args beginning with: ..." would carry records into logs.
         let message = message.split(", with args beginning with").next().unwrap_or_default();
         Self { code: code.to_owned(), message: message.chars().take(300).collect() }
+    }
+
+    /// Whether the server, or what stands in front of it, has no such command.
+    pub(crate) fn is_unknown_command(&self) -> bool {
+        let words = ["unknown command", "unknown subcommand", "Unknown subcommand", "Unknown Redis command"];
+        self.code == "ERR" && words.iter().any(|words| self.message.contains(words))
+    }
+
+    /// Whether the server has as many clients as it takes. It says so before it hangs up.
+    pub(crate) fn is_full(&self) -> bool {
+        self.message.contains("max number of clients")
+    }
+
+    /// Whether the server says that to whoever connects, whatever was asked, and hangs up.
+    pub(crate) fn turns_away(&self) -> bool {
+        // In protected mode.
+        self.code == "DENIED" || self.is_full()
     }
 
     /// Whether the server will not let this user do that.
@@ -79,12 +140,14 @@ pub(crate) enum Reply {
     Bytes(Vec<u8>),
     List(Vec<Self>),
     Error(ServerError),
+    /// Something that no command of ours is answered.
+    Odd,
 }
 
 /// An answer of a shape that the command does not have.
 #[derive(Debug, thiserror::Error)]
 #[error("the answer is not {0}")]
-pub(crate) struct Unexpected(&'static str);
+pub(crate) struct Unexpected(pub(crate) &'static str);
 
 /// Why an answer is of no use.
 #[derive(Debug, thiserror::Error)]
@@ -139,6 +202,21 @@ impl Reply {
         Ok(String::from_utf8_lossy(&self.bytes()?).into_owned())
     }
 
+    /// The answer of [`Command::mget`] to so many keys.
+    pub(crate) fn values(self, keys: usize) -> Result<Vec<Option<Vec<u8>>>, Useless> {
+        let values = self.list()?;
+        if values.len() < keys {
+            return Err(Unexpected("a value for each key").into());
+        }
+        values.into_iter().take(keys).map(Self::optional).collect()
+    }
+
+    /// What orders a member of a sorted set.
+    pub(crate) fn score(self) -> Result<f64, Useless> {
+        let text = self.text()?;
+        text.parse().map_err(|_| Unexpected("a score").into())
+    }
+
     /// The answer of `TIME`, in microseconds since the Unix epoch.
     pub(crate) fn time(self) -> Result<i64, Useless> {
         let mut parts = self.list()?.into_iter();
@@ -161,6 +239,21 @@ fn parse(text: &[u8]) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_asked_for_by_so_many_keys_that_no_push_is_as_long() {
+        for count in 1..10 {
+            let keys: Vec<String> = (0..count).map(|n| n.to_string()).collect();
+            let asked = Command::mget(keys.clone());
+            let asked: Vec<&[u8]> = asked.parts()[1..].iter().map(|part| part.as_slice()).collect();
+            assert!(!(3..6).contains(&asked.len()), "{count}");
+            assert!(keys.iter().map(String::as_bytes).eq(asked[..count].iter().copied()), "{count}");
+            assert!(asked[count..].iter().all(|more| *more == keys[count - 1].as_bytes()), "{count}");
+            let values: Vec<Reply> = asked.iter().map(|_| Reply::Nil).collect();
+            assert_eq!(Reply::List(values).values(count).unwrap().len(), count);
+        }
+        assert!(Reply::List(vec![Reply::Nil]).values(2).is_err());
+    }
 
     #[test]
     fn nothing_of_a_record_reaches_an_error_or_a_debug() {

@@ -123,3 +123,56 @@ async fn a_value_that_only_python_reads_is_corrupt_and_can_be_deleted() -> Resul
     assert_eq!(f.keys().await?, ["meta"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn members_of_indexes_that_read_like_a_push_are_members_of_indexes() -> Result<()> {
+    let f = Fixture::new().await?;
+    let words = ["subscribe", "psubscribe", "unsubscribe", "sunsubscribe"];
+    for count in 1..=words.len() {
+        let owner = flag(&count.to_string());
+        put(&f.store, owner.clone()).await?;
+        for index in ["schedules", "time_schedules", "rollout_phases"] {
+            let index = format!("P {index}:flag:{}", owner.id);
+            let _: () = f.raw(&[&["SADD", &index], &words[..count]].concat()).await?;
+        }
+        for word in &words[..count] {
+            let _: () = f.raw(&["ZADD", &format!("P overrides:flag:{}", owner.id), "+inf", word]).await?;
+            let _: () = f.raw(&["ZADD", "P overrides", "+inf", word]).await?;
+        }
+        for kind in Kind::OWNED {
+            assert_eq!(listed(&f.store, Query::Owned(kind, owner.id)).await?, [], "{kind}, {count}");
+        }
+        assert_eq!(listed(&f.store, Query::All(Kind::RolloutPhase)).await?, [], "{count}");
+        assert_eq!(listed(&f.store, Query::All(Kind::Override)).await?, [], "{count}");
+        put(&f.store, change(owner.id)).await?;
+        assert_eq!(listed(&f.store, Query::All(Kind::ScheduledChange)).await?.len(), count);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_is_no_name_in_the_indexes_of_a_flag_goes_with_it() -> Result<()> {
+    let f = Fixture::new().await?;
+    let (owner, others) = (flag("a"), flag("b"));
+    for flag in [&owner, &others] {
+        put(&f.store, flag.clone()).await?;
+        put(&f.store, change(flag.id)).await?;
+        put(&f.store, user(flag.id, "x")).await?;
+    }
+    // Among them a record's name as nobody of us spells it.
+    let shouted = uuid::Uuid::new_v4().to_string().to_uppercase();
+    for index in ["schedules", "time_schedules", "rollout_phases"] {
+        let index = format!("P {index}:flag:{}", owner.id);
+        let _: () = f.raw(&["SADD", &index, "no name", "\u{fffd}", "message", &shouted]).await?;
+    }
+    let overrides = format!("P overrides:flag:{}", owner.id);
+    let _: () = f.raw(&["ZADD", &overrides, "+inf", "no name", "99999999999999", "message"]).await?;
+    let bytes = (format!("{}schedules:flag:{}", f.prefix, owner.id), b"\xff\xfe");
+    let _: () = redis::cmd("SADD").arg(bytes.0).arg(bytes.1).query_async(&mut f.raw.clone()).await?;
+    let deleted = Record::from(owner).key();
+    f.store.commit(Batch::new().delete(deleted.clone(), Expect::Present)).await?;
+    assert!(get(&f.store, &deleted).await?.is_none());
+    f.store.commit(Batch::new().delete(Record::from(others).key(), Expect::Present)).await?;
+    assert_eq!(f.keys().await?, ["meta"]);
+    Ok(())
+}

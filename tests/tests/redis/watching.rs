@@ -5,12 +5,12 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use flags_core::storage::{BoxStream, Capability, Change};
 use flags_core::{ErrorKind, Record, Storage as _};
-use flags_redis::RedisStorage;
+use flags_redis::{Driver, RedisStorage};
 use flags_tests::server::Server;
 use flags_tests::wait::until;
 use futures_util::StreamExt as _;
 
-use crate::common::{change, flag, patient, phase, put, raw, user};
+use crate::common::{change, driver, flag, patient, phase, put, raw, user};
 
 /// Far longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -53,7 +53,7 @@ async fn a_user_may_watch_with_what_the_documentation_says_and_not_without() -> 
         user.arg(&["SETUSER", "app", "reset", "on", ">pw", "~ff:*", "+@all", "-client", "-subscribe"]).arg(rules);
         user.query_async::<()>(&mut raw).await?;
         let store = patient(&server.url())?.credentials(Some("app"), "pw").prefix("ff:").open().await?;
-        assert_eq!(store.descriptor().has(Capability::Watch), watches);
+        assert!(store.descriptor().has(Capability::Watch));
         match store.watch().await {
             Ok(mut watch) => {
                 assert!(watches);
@@ -61,9 +61,88 @@ async fn a_user_may_watch_with_what_the_documentation_says_and_not_without() -> 
                 put(&store, flag("a")).await?;
                 sees(&mut watch, flag("a")).await?;
             }
-            Err(error) => assert_eq!((watches, error.kind()), (false, ErrorKind::Unsupported), "{error:?}"),
+            Err(error) => {
+                assert_eq!((watches, error.kind()), (false, ErrorKind::Denied), "{error:?}");
+                assert!(error.to_string().contains("+client|tracking"), "{error}");
+            }
         }
     }
+    Ok(())
+}
+
+async fn acl(raw: &mut redis::aio::MultiplexedConnection, rules: &[&str]) -> Result<()> {
+    Ok(redis::cmd("ACL").arg("SETUSER").arg(rules).query_async::<()>(raw).await?)
+}
+
+#[tokio::test]
+async fn a_user_without_the_channel_is_never_left_with_a_blind_watch() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    let open = async || {
+        let builder = patient(&server.url())?.credentials(Some("app"), "pw").prefix("ff:");
+        builder.open().await
+    };
+    acl(&mut raw, &["app", "reset", "on", ">pw", "~*", "resetchannels", "+@all"]).await?;
+    // Whether the refusal or the next answer is faster is a matter of luck.
+    for round in 0..20 {
+        match (driver(), open().await?.watch().await) {
+            // Under RESP3 there is no channel.
+            (Driver::RedisRs, watch) => assert_eq!(next(&mut watch?).await?, Change::Resync),
+            (_, Ok(_)) => anyhow::bail!("round {round}: a watch that is told nothing"),
+            (_, Err(error)) => {
+                assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+                assert!(error.to_string().contains("&__redis__:invalidate"), "{error}");
+            }
+        }
+    }
+    // It works as soon as it may, without being opened anew.
+    let store = open().await?;
+    acl(&mut raw, &["app", "&__redis__:invalidate"]).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    put(&store, flag("a")).await?;
+    sees(&mut watch, flag("a")).await
+}
+
+#[tokio::test]
+async fn a_user_who_may_not_ping_connects_and_watches() -> Result<()> {
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    acl(&mut raw, &["app", "reset", "on", ">pw", "~*", "&*", "+@all", "-ping"]).await?;
+    acl(&mut raw, &["default", "-ping"]).await?;
+    let seen = flag("a");
+    for login in [Some("app"), None] {
+        let builder = patient(&server.url())?.prefix("ff:");
+        let builder = if login.is_some() { builder.credentials(login, "pw") } else { builder };
+        let store = builder.open().await?;
+        let mut watch = store.watch().await?;
+        assert_eq!(next(&mut watch).await?, Change::Resync);
+        // Longer than some heartbeats.
+        let begun = std::time::Instant::now();
+        while begun.elapsed() < Duration::from_millis(2_500) {
+            put(&store, seen.clone()).await?;
+            sees(&mut watch, seen.clone()).await?;
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_tell_of_changes_is_told_from_a_user_who_may_not_hear() -> Result<()> {
+    let server = Server::start(&["--rename-command", "CLIENT", ""])?;
+    let store = open(&server).await?;
+    assert!(!store.descriptor().has(Capability::Watch));
+    assert_eq!(store.watch().await.err().context("a watch")?.kind(), ErrorKind::Unsupported);
+    put(&store, flag("a")).await?;
+    // What is taken away later is named as well.
+    let server = Server::start(&[])?;
+    let mut raw = raw(&server.url()).await?;
+    acl(&mut raw, &["app", "reset", "on", ">pw", "~*", "&*", "+@all"]).await?;
+    let store = patient(&server.url())?.credentials(Some("app"), "pw").prefix("ff:").open().await?;
+    acl(&mut raw, &["app", "-client|tracking"]).await?;
+    let error = store.watch().await.err().context("a watch")?;
+    assert_eq!(error.kind(), ErrorKind::Denied, "{error:?}");
+    assert!(error.to_string().contains("+client|tracking"), "{error}");
     Ok(())
 }
 

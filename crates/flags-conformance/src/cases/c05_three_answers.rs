@@ -5,7 +5,7 @@ use flags_core::{ErrorKind, Key, Record};
 
 use crate::case::cases;
 use crate::context::Context;
-use crate::records::{edited, flag, keys, one_of_each};
+use crate::records::{WORDS_OF_PUSHES, edited, flag, flags, keys, one_of_each};
 use crate::stop::{Checked, Stop, ensure, equal, fail, short, unexpected};
 use crate::store::bounded;
 
@@ -15,6 +15,7 @@ cases! { C5:
     c05_a_corrupt_record_is_an_error_of_its_own,
     c05_every_kind_of_damage_is_corrupt,
     c05_a_body_that_names_another_key_is_corrupt,
+    c05_stored_bytes_that_read_like_a_push_are_stored_bytes,
     c05_an_unreachable_store_is_an_error_of_the_call,
 }
 
@@ -123,6 +124,47 @@ async fn c05_a_body_that_names_another_key_is_corrupt(ctx: &Context) -> Checked 
         let error = ctx.store.corrupt(&ours.key()).await?;
         equal(&format!("{what}: the key that the error names"), &error.key(), &Some(&ours.key()))?;
         ctx.store.absent(&what, &theirs.key()).await?;
+    }
+    Ok(())
+}
+
+async fn c05_stored_bytes_that_read_like_a_push_are_stored_bytes(ctx: &Context) -> Checked {
+    let (sound, records) = (Record::from(flag("sound")?), flags(6, "f")?);
+    ctx.store.put(&sound, Expect::Absent).await?;
+    ctx.store.fill(&records).await?;
+    let all = keys(&records);
+    for (first, others) in WORDS_OF_PUSHES.iter().flat_map(|word| [(*word, *word), ("pubsub", *word)]) {
+        for (n, key) in all.iter().enumerate() {
+            ctx.plant(key, if n == 0 { first } else { others }).await?;
+        }
+        // However many there are beside each other, and whatever follows.
+        for some in (1..=all.len()).map(|count| &all[..count]) {
+            let asked: Vec<Key> =
+                some.iter().cloned().chain((some.len() == 2).then(|| sound.key())).collect();
+            for (key, answer) in asked.iter().zip(ctx.store.get_all(&asked).await?) {
+                match answer {
+                    Err(error) if error.kind() == ErrorKind::Corrupt && *key != sound.key() => {
+                        equal("the key that the error names", &error.key(), &Some(key))?;
+                    }
+                    Ok(Some(stored)) if *key == sound.key() => {
+                        equal("a record beside corrupt ones", &stored.record, &sound)?;
+                    }
+                    other => fail!(
+                        "get of {} of which the first is {first:?}, the others {others:?}: came {} for {key}",
+                        short(&asked),
+                        short(&other)
+                    ),
+                }
+            }
+            ctx.store.holds("after such bytes were read", &sound).await?;
+        }
+        // They are replaced and deleted like any that are corrupt.
+        let revision = ctx.store.corrupt(&all[0]).await?.revision().cloned();
+        let expect = revision.map_or(Expect::Present, Expect::Revision);
+        ctx.store.put(&records[0], expect).await?;
+        ctx.store.holds("in the place of such bytes", &records[0]).await?;
+        ctx.store.delete(&all[1], Expect::Present).await?;
+        ctx.store.absent("such bytes, deleted", &all[1]).await?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ use futures_util::StreamExt;
 
 use crate::case::cases;
 use crate::context::Context;
-use crate::records::{edited, flag, flags, keys, one_of_each, one_of_each_owned, overrides};
+use crate::records::{WORDS_OF_PUSHES, edited, flag, flags, keys, one_of_each, one_of_each_owned, overrides};
 use crate::stop::{Checked, Stop, describe, ensure, equal, fail, short};
 use crate::store::bounded;
 
@@ -20,6 +20,7 @@ cases! { C9:
     c09_records_that_stay_are_listed_once_while_others_change,
     c09_a_corrupt_record_hides_no_other,
     c09_a_corrupt_record_of_every_kind_is_listed,
+    c09_stored_bytes_that_read_like_a_push_hide_no_record,
     c09_two_listings_do_not_disturb_each_other,
 }
 
@@ -158,6 +159,46 @@ async fn c09_a_corrupt_record_of_every_kind_is_listed(ctx: &Context) -> Checked 
         ctx.store.delete(&key, Expect::Present).await?;
         let left = ctx.store.list(Query::All(kind)).await?.corrupt;
         ensure!(left.is_empty(), "listing {kind} after deleting the corrupt one: came {left:?}");
+    }
+    Ok(())
+}
+
+async fn c09_stored_bytes_that_read_like_a_push_hide_no_record(ctx: &Context) -> Checked {
+    // Names, and so members of indexes.
+    let mut named = Vec::new();
+    for word in WORDS_OF_PUSHES {
+        let records = one_of_each(word)?;
+        ctx.store.fill(&records).await?;
+        named.push(records[0].key());
+        ctx.store.lists("of flags whose keys are such words", Query::All(Kind::Flag), named.clone()).await?;
+        for record in &records {
+            if let Some(owner) = record.owner() {
+                ctx.store.lists("of one owner", Query::Owned(record.kind(), owner), [record.key()]).await?;
+            }
+        }
+    }
+    for key in &named {
+        ctx.store.delete(key, Expect::Present).await?;
+    }
+    // Values.
+    for word in WORDS_OF_PUSHES {
+        let mut corrupt = Vec::new();
+        for record in flags(4, "f")? {
+            ctx.plant(&record.key(), word).await?;
+            corrupt.push(record.key());
+            let listed = ctx.store.list(Query::All(Kind::Flag)).await?;
+            let mut came: Vec<Key> = listed.corrupt.iter().filter_map(|error| error.key().cloned()).collect();
+            came.sort();
+            equal(
+                &format!("the corrupt records that a listing names, each of them {word:?}"),
+                &came,
+                &corrupt,
+            )?;
+            equal("the records that a listing yields beside them", &listed.keys(), &Vec::new())?;
+        }
+        for key in &corrupt {
+            ctx.store.delete(key, Expect::Present).await?;
+        }
     }
     Ok(())
 }

@@ -204,7 +204,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Unsupported` where [`Capability::Watch`] is not declared.
+    /// `Unsupported` where [`Capability::Watch`] is not declared. `Denied` where this user may not be told of changes; then there is still
+    /// the reading.
     async fn watch(&self) -> Result<BoxStream<'static, Change>>;
 
     /// Asks the store how it is.

@@ -70,6 +70,7 @@ impl Live {
             return Err(Cause::Timeout(limit));
         };
         waiting.over = true;
+        let outcome = outcome.and_then(|replies| in_step(commands, replies));
         match &outcome {
             Ok(_) => *self.silence() = Silence::default(),
             Err(_) => self.link.kill(),
@@ -79,6 +80,16 @@ impl Live {
 
     fn silence(&self) -> MutexGuard<'_, Silence> {
         self.silence.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What cannot be the answer to a command belongs to another one. Then so may what only looks right, and what comes after it.
+fn in_step(commands: &[Command], replies: Vec<Reply>) -> Result<Vec<Reply>, Cause> {
+    let misfit = commands.iter().zip(&replies).find(|(command, reply)| !command.may_be_answered(reply));
+    match misfit {
+        Some((command, _)) => Err(Cause::OutOfStep(command.name())),
+        None if replies.len() != commands.len() => Err(Cause::OutOfStep("a pipeline".to_owned())),
+        None => Ok(replies),
     }
 }
 

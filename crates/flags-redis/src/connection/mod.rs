@@ -180,7 +180,7 @@ impl Connection {
     }
 
     /// Ends the connection; the next call makes another.
-    fn hang_up(&self) {
+    pub(crate) fn hang_up(&self) {
         let importing = self.importing.lock().unwrap_or_else(PoisonError::into_inner).take();
         for live in self.current().take().into_iter().chain(importing) {
             live.kill();

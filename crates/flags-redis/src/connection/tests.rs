@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use flags_core::ErrorKind;
 use futures_util::FutureExt as _;
 use futures_util::future::join_all;
 
@@ -12,7 +13,7 @@ use crate::address::Address;
 use crate::deadline::within;
 use crate::driver::fake::{Certificate, Fake, SILENCE, bulk, list};
 use crate::driver::tests::DRIVERS;
-use crate::error::Failure;
+use crate::error::{Cause, Failure, Intent, from_failure};
 use crate::options::{Driver, Login, Options, Place, Secret};
 use crate::reply::{Command, Reply};
 
@@ -134,6 +135,62 @@ fn a_name_is_looked_up_again_when_it_led_to_a_replica() {
             let second = ask(&connection, &["HSETNX", "k", "f", "v"]).await;
             assert!(matches!(second, Ok(Reply::Int(1))), "{driver:?}: {second:?}");
         }
+    });
+}
+
+/// What cannot be the answer to `GET`, on the first connection alone.
+async fn out_of_step_at_first(misfit: &'static str) -> Fake {
+    Fake::start(move |connection, words| {
+        (words[0] == "GET").then(|| if connection == 1 { misfit.to_owned() } else { bulk("here") })
+    })
+    .await
+}
+
+#[test]
+fn a_connection_that_answers_what_cannot_be_the_answer_is_not_used_again() {
+    run(&async |driver| {
+        for misfit in [":5\r\n", "*1\r\n$1\r\nx\r\n"] {
+            let fake = out_of_step_at_first(misfit).await;
+            let connection =
+                Connection::new(&patient(driver, Place::At(fake.at("127.0.0.1"))), None).unwrap();
+            // It can be asked again.
+            assert_eq!(
+                text(Some(ask(&connection, &["GET", "k"]).await)).as_deref(),
+                Some("here"),
+                "{driver:?}"
+            );
+            assert_eq!(fake.accepted(), 2, "{driver:?}");
+
+            // What is not known to have done nothing is not repeated, and what follows it goes over another connection.
+            let fake = out_of_step_at_first(misfit).await;
+            let connection =
+                Connection::new(&patient(driver, Place::At(fake.at("127.0.0.1"))), None).unwrap();
+            let handed = AtomicBool::new(false);
+            let written = connection.send(&[words(&["GET", "k"])], Access::Write(&handed)).await;
+            assert!(
+                matches!(written, Err(Failure::Unanswered(Cause::OutOfStep(_)))),
+                "{driver:?}: {written:?}"
+            );
+            assert!(handed.load(std::sync::atomic::Ordering::Acquire), "{driver:?}");
+            assert_eq!(
+                text(Some(ask(&connection, &["GET", "k"]).await)).as_deref(),
+                Some("here"),
+                "{driver:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn an_answer_that_is_wrong_on_every_connection_is_an_error() {
+    run(&async |driver| {
+        let fake = Fake::start(|_, words| (words[0] == "GET").then(|| ":5\r\n".to_owned())).await;
+        let connection = Connection::new(&patient(driver, Place::At(fake.at("127.0.0.1"))), None).unwrap();
+        let failure = ask(&connection, &["GET", "k"]).await.unwrap_err();
+        let error = from_failure(failure, Intent::Read);
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{driver:?}: {error:?}");
+        assert!(error.to_string().contains("answers as Redis does not"), "{driver:?}: {error}");
+        assert_eq!(fake.accepted(), 2, "{driver:?}");
     });
 }
 

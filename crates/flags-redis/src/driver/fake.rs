@@ -114,6 +114,12 @@ fn usual(name: &str) -> &'static str {
 /// The first command, if it is all there, and how long it is.
 fn command(bytes: &[u8]) -> Option<(Vec<String>, usize)> {
     let mut at = 0;
+    if *bytes.first()? != b'*' {
+        // As `fred` says HELLO.
+        let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+        let line = String::from_utf8_lossy(&bytes[..end]);
+        return Some((line.split_whitespace().map(str::to_owned).collect(), end + 2));
+    }
     let number = |at: &mut usize| {
         let end = bytes.get(*at..)?.windows(2).position(|pair| pair == b"\r\n")?;
         let text = std::str::from_utf8(&bytes[*at + 1..*at + end]).unwrap();

@@ -77,6 +77,9 @@ pub(crate) trait Link: Debug + Send + Sync + 'static {
     /// Sends the commands one after the other, with none of another caller in between, and answers their replies in order.
     /// Without a wait in between where the library can, and never with a wait for a reply. An error of the server is a reply.
     ///
+    /// No reply may be a list of three to five strings that begins with stored bytes. Where those are `message` or `subscribe`, say,
+    /// `fred` takes it for news of a channel, under either protocol, and every later reply for that of the command before.
+    ///
     /// Has no limit of its own. Dropping the future leaves the connection usable: late replies are discarded.
     ///
     /// # Errors

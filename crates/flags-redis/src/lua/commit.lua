@@ -229,13 +229,18 @@ local function judge_cascade(index, op)
     else
       members = redis.call('SMEMBERS', KEYS[set.key])
     end
-    local known = {}
+    local known, going = {}, {}
     for at, member in ipairs(set.members) do known[member] = set.first + at - 1 end
     for _, member in ipairs(members) do
       -- Membership counts, not size: one may have gone and another come.
-      if not known[member] then need('cascade', index, id) return end
+      if known[member] then
+        going[#going + 1] = member
+      elseif not (cascade.strays and cascade.strays[redis.sha1hex(member)]) then
+        need('cascade', index, id)
+        return
+      end
     end
-    cascade.going[place] = {members = set.kind == 'override' and set.members or members, known = known}
+    cascade.going[place] = {members = set.kind == 'override' and set.members or going, known = known}
   end
 end
 

@@ -12,7 +12,8 @@ use super::cursor::Cursor;
 use crate::error::from_useless;
 use crate::keyspace::{Keyspace, member};
 use crate::options::Foreign;
-use crate::reply::Command;
+use crate::reply::{Reply, Useless};
+use crate::script::sha1_hex;
 
 /// How many expired overrides are swept at once.
 const PORTION: usize = 500;
@@ -26,6 +27,8 @@ pub(super) struct Cascade {
     pub(super) owner: Option<FlagId>,
     /// By kind: what the indexes name, as they name it.
     pub(super) sets: Vec<(Kind, Vec<String>)>,
+    /// The digests of what the indexes name beside them, which is no record of ours. JSON may have no way to say it.
+    pub(super) strays: HashSet<String>,
     /// How many records that would be, if they are more than one commit deletes.
     pub(super) over: Option<usize>,
 }
@@ -39,33 +42,24 @@ impl RedisStorage {
         handed: &AtomicBool,
     ) -> Result<Vec<Cascade>> {
         let mut cascades = Vec::with_capacity(deletes.len());
-        let mut commands = Vec::new();
+        let (mut indexes, mut times) = (Vec::new(), Vec::new());
         for (_, id, now_us) in deletes {
             let owner: Option<FlagId> = id.parse().ok();
             let mut sets = Vec::new();
             for kind in Kind::OWNED {
                 let Some(owner) = owner else { break };
-                let index = self.keyspace.owned(kind, owner);
-                commands.push(match kind {
-                    Kind::Override => {
-                        Command::new("ZRANGEBYSCORE").arg(index).arg((now_us / 1_000).to_string()).arg("+inf")
-                    }
-                    _ => Command::new("SMEMBERS").arg(index),
-                });
+                indexes.push((kind, self.keyspace.owned(kind, owner)));
+                times.push(now_us / 1_000);
                 sets.push((kind, Vec::new()));
             }
-            cascades.push(Cascade { id: id.clone(), owner, sets, over: None });
+            cascades.push(Cascade { id: id.clone(), owner, sets, strays: HashSet::new(), over: None });
         }
-        if !commands.is_empty() {
-            let mut replies = self.read(&commands).await?.into_iter();
-            for (kind, members) in cascades.iter_mut().flat_map(|cascade| &mut cascade.sets) {
-                let Some(reply) = replies.next() else { break };
-                for found in reply.list().map_err(from_useless)? {
-                    // A member that names no record is no key either; it goes with its index.
-                    let found = found.bytes().map_err(from_useless)?;
-                    members.extend(
-                        Keyspace::parse_member(*kind, &found).map(|key| (key, found)).and_then(as_named),
-                    );
+        if !indexes.is_empty() {
+            let mut all = self.members(&indexes).await?.into_iter().zip(times);
+            for Cascade { sets, strays, .. } in &mut cascades {
+                for (kind, members) in sets {
+                    let Some((found, now_ms)) = all.next() else { break };
+                    sort_out(*kind, found, now_ms, members, strays).map_err(from_useless)?;
                 }
             }
         }
@@ -165,8 +159,26 @@ impl Cascade {
     }
 }
 
-/// The member as text, unless it spells its record otherwise than we do.
-fn as_named((key, found): (Key, Vec<u8>)) -> Option<String> {
-    let text = String::from_utf8(found).ok()?;
-    (member(&key) == text).then_some(text)
+/// Takes apart what the index of a flag names. What names no record, or spells one otherwise than we do, is no key; it goes with
+/// its index.
+fn sort_out(
+    kind: Kind,
+    found: Vec<Reply>,
+    now_ms: i64,
+    members: &mut Vec<String>,
+    strays: &mut HashSet<String>,
+) -> Result<(), Useless> {
+    let mut found = found.into_iter();
+    while let Some(name) = found.next() {
+        let name = name.bytes()?;
+        if kind == Kind::Override && found.next().unwrap_or(Reply::Nil).score()? < now_ms as f64 {
+            continue;
+        }
+        let key = Keyspace::parse_member(kind, &name).map(|key| member(&key));
+        match key.filter(|key| key.as_bytes() == name) {
+            Some(key) => members.push(key),
+            None => drop(strays.insert(sha1_hex(&name))),
+        }
+    }
+    Ok(())
 }

@@ -10,9 +10,9 @@ use super::RedisStorage;
 use super::need::{Learned, Need};
 use super::plan::Plan;
 use crate::connection::Access;
-use crate::error::{Intent, from_failure, from_useless};
+use crate::error::{Intent, from_failure, from_useless, is_out_of_step};
 use crate::keyspace::{alias_field, member};
-use crate::reply::{Command, Reply, ServerError, Useless};
+use crate::reply::{Command, Reply, ServerError, Unexpected, Useless};
 use crate::script::COMMIT;
 
 /// How often a commit starts over, while others keep changing what it depends on.
@@ -57,10 +57,11 @@ impl RedisStorage {
                 .run(connection, &plan.keys, &plan.args, Access::Write(handed))
                 .await
                 .map_err(|failure| from_failure(failure, Intent::Write))?;
+            let answer = answer(reply, ops, &plan, &learned);
             if let Some((_, lease)) = &lease {
-                lease.busy(false);
+                lease.busy(answer.as_ref().is_err_and(is_out_of_step));
             }
-            match answer(reply, ops, &plan, &learned)? {
+            match answer? {
                 Answer::Done(effects) => {
                     self.remember(ops, &learned);
                     if let Some((confirmed, lease)) = &lease {
@@ -206,7 +207,9 @@ fn key_at(ops: &[Prepared], place: i64) -> Result<Key> {
 }
 
 pub(super) fn surprise() -> Error {
+    let shape = Unexpected("one that the commit script gives");
     Error::new(ErrorKind::Indeterminate, "the commit script answered what it never should; read back")
+        .with_source(shape)
 }
 
 fn failure(key: &Key, reason: &str, learned: &Learned) -> Error {
@@ -304,6 +307,7 @@ mod tests {
             let shown = format!("{reply:?}");
             let error = answer(reply, &ops, &plan, &learned).err().unwrap();
             assert_eq!(error.kind(), ErrorKind::Indeterminate, "{shown}");
+            assert!(is_out_of_step(&error), "{shown}");
         }
     }
 }

@@ -46,7 +46,12 @@ impl Cursor {
         let Some(reply) = answer.replies.into_iter().next() else {
             return Ok(Ok((Some(Self::default()), Vec::new())));
         };
-        let page = reply.cursor();
-        Ok(page.map(|(at, items)| ((at != b"0").then_some(Self { at, link: Some(answer.link) }), items)))
+        Ok(Self::page(reply, answer.link))
+    }
+
+    /// Where to go on, if there is more, and what was found, by the answer of that connection.
+    pub(super) fn page(reply: Reply, link: u64) -> Result<(Option<Self>, Vec<Reply>), Useless> {
+        let (at, items) = reply.cursor()?;
+        Ok(((at != b"0").then_some(Self { at, link: Some(link) }), items))
     }
 }

@@ -24,14 +24,13 @@ impl RedisStorage {
 
     /// The values, and the server's time where any of them can expire. One round trip.
     pub(super) async fn fetch(&self, keys: &[Key]) -> Result<(Vec<Option<Vec<u8>>>, Option<Timestamp>)> {
-        let mut commands = vec![Command::new("MGET").args(keys.iter().map(|key| self.keyspace.record(key)))];
+        let mut commands = vec![Command::mget(keys.iter().map(|key| self.keyspace.record(key)))];
         if keys.iter().any(|key| key.kind() == Kind::Override) {
             commands.push(Command::new("TIME"));
         }
         let mut replies = self.read(&commands).await?.into_iter();
-        let values = replies.next().unwrap_or(Reply::Nil).list().map_err(from_useless)?;
-        let values = values.into_iter().map(|value| value.optional().map_err(from_useless));
-        Ok((values.collect::<Result<_>>()?, now(replies.next())?))
+        let values = replies.next().unwrap_or(Reply::Nil).values(keys.len()).map_err(from_useless)?;
+        Ok((values, now(replies.next())?))
     }
 
     /// The record that the bytes are, unless it has expired.

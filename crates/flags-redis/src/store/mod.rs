@@ -13,6 +13,8 @@ mod need;
 mod open;
 mod plan;
 mod source;
+#[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
+mod tests;
 
 use std::future::Future;
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use flags_core::{Error, ErrorKind, Key, Result, Storage};
 
 use crate::connection::{Access, Answer, Connection};
 use crate::deadline::within;
-use crate::error::{Intent, from_failure};
+use crate::error::{Intent, from_failure, is_out_of_step};
 use crate::keyspace::Keyspace;
 use crate::options::{Foreign, RedisBuilder};
 use crate::reply::{Command, Reply};
@@ -66,7 +68,7 @@ impl RedisStorage {
     /// | `prefix` | [`RedisBuilder::prefix`] |
     /// | `foreign=scan`, `foreign=index` | [`RedisBuilder::foreign`] |
     /// | `db` | the number of the database |
-    /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name |
+    /// | `connect_timeout_ms`, `command_timeout_ms`, `deadline_ms` | the method of that name; 1000, 1000 and 2000 unless said otherwise |
     /// | `replicas`, `fsync=true`, `wait_ms` | [`RedisBuilder::replicas`], [`RedisBuilder::fsync`], and how long to wait for both, 1000 unless said otherwise |
     /// | `driver=redis-rs`, `driver=fred` | [`RedisBuilder::driver`] |
     /// | `ca_file` | [`RedisBuilder::ca_certificates`], from a file |
@@ -95,7 +97,15 @@ impl RedisStorage {
 
     async fn reading<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
         self.check_open()?;
-        within(self.deadline, &AtomicBool::new(false), call).await
+        let outcome = within(self.deadline, &AtomicBool::new(false), call).await;
+        outcome.inspect_err(|error| self.judge(error))
+    }
+
+    /// What was answered wrongly may have been the answer to something else, and what is answered next too.
+    fn judge(&self, error: &Error) {
+        if is_out_of_step(error) {
+            self.connection.hang_up();
+        }
     }
 
     fn hang_up(&self) {
@@ -147,6 +157,7 @@ impl Storage for RedisStorage {
         self.check_open()?;
         let handed = AtomicBool::new(false);
         let outcome = within(self.deadline, &handed, self.commit_batch(batch, &handed)).await;
+        let outcome = outcome.inspect_err(|error| self.judge(error));
         // Where it has to be confirmed, that it is applied says too little.
         outcome.map_err(|error| match (&self.confirmed, error.kind()) {
             (Some(_), ErrorKind::Indeterminate) => error.as_unconfirmed(),
@@ -158,7 +169,8 @@ impl Storage for RedisStorage {
         self.check_open()?;
         if !self.descriptor.has(Capability::Watch) {
             return Err(Error::unsupported(
-                "the server does not tell this user of changes (CLIENT TRACKING); grant what the documentation of this crate says of watches, or read again when it matters",
+                "the server does not tell of changes: it has no CLIENT TRACKING, or something stands in front of it that does not pass it \
+                 on; read again when it matters",
             ));
         }
         let watch = self.watches.subscribe(&self.connection, &self.keyspace, self.deadline);

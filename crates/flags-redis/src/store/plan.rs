@@ -111,6 +111,8 @@ struct PlanCascade {
     id: String,
     over: bool,
     sets: Vec<PlanSet>,
+    #[serde(skip_serializing_if = "HashMap::is_empty")]
+    strays: HashMap<String, bool>,
 }
 
 #[derive(Serialize)]
@@ -318,7 +320,8 @@ impl Builder<'_> {
                 members: members.clone(),
             });
         }
-        PlanCascade { id: cascade.id.clone(), over: cascade.over.is_some(), sets }
+        let strays = cascade.strays.iter().map(|digest| (digest.clone(), true)).collect();
+        PlanCascade { id: cascade.id.clone(), over: cascade.over.is_some(), sets, strays }
     }
 }
 

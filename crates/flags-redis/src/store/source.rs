@@ -23,6 +23,9 @@ const PAGE: usize = 500;
 /// How many keys of the server one page of a scan looks at: a few milliseconds of its time.
 const SCANNED: &str = "10000";
 
+/// How many members are asked for where all are wanted; ten times as many is still a number to every server.
+const WHOLE: &str = "100000000";
+
 #[derive(Debug, Clone)]
 pub(super) enum Source {
     /// An index with its records, by `SORT ... GET`: one round trip.
@@ -98,7 +101,9 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
         .arg(index.as_str())
         .args(["BY", "nosort", "LIMIT", "0"])
         .arg(SORTED.to_string())
-        .arg("GET")
+        // Nothing, for each member: what has no asterisk names no key. So the answer does not begin with stored bytes, which
+        // `driver::Link::send` forbids.
+        .args(["GET", index.as_str(), "GET"])
         .arg(store.keyspace.sort_pattern(kind))
         .args(["GET", "#"]);
     let card = if kind == Kind::Override { "ZCARD" } else { "SCARD" };
@@ -108,8 +113,8 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     }
     let mut replies = store.read_whole(&commands, Access::Cursor(None)).await?.replies.into_iter();
     let mut next = || replies.next().unwrap_or(Reply::Nil);
-    let pairs = match next().list() {
-        Ok(pairs) => pairs,
+    let found = match next().list() {
+        Ok(found) => found,
         Err(Useless::Server(error)) if error.is_denial() => {
             store.sort_refused.store(true, Ordering::Relaxed);
             return Ok(Page::then(vec![from_start(index)]));
@@ -118,9 +123,9 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     };
     let more = next().int().map_err(from_useless)? > SORTED;
     let now = now(replies.next())?;
-    let mut records = Vec::with_capacity(pairs.len() / 2);
-    let mut pairs = pairs.into_iter();
-    while let (Some(value), Some(member)) = (pairs.next(), pairs.next()) {
+    let mut records = Vec::with_capacity(found.len() / 3);
+    let mut found = found.into_iter();
+    while let (Some(_), Some(value), Some(member)) = (found.next(), found.next(), found.next()) {
         // An index may name what was deleted by another writer.
         if let Some(value) = value.optional().map_err(from_useless)? {
             records.push((named(kind, member.bytes().map_err(from_useless)?), value));
@@ -148,31 +153,27 @@ fn named(kind: Kind, member: Vec<u8>) -> Named {
 /// Those of the members under which there is something: an index may name what was deleted.
 async fn nameless(store: &RedisStorage, kind: Kind, members: Vec<Vec<u8>>) -> Result<Page> {
     let keys = members.iter().map(|member| store.keyspace.named(kind, member));
-    let values = one(store.read(&[Command::new("MGET").args(keys)]).await?).list().map_err(from_useless)?;
-    let mut records = Vec::new();
-    for (member, value) in members.into_iter().zip(values) {
-        records.extend(value.optional().map_err(from_useless)?.map(|value| (Err(member), value)));
-    }
+    let values = one(store.read(&[Command::mget(keys)]).await?);
+    let values = values.values(members.len()).map_err(from_useless)?;
+    let found = members.into_iter().zip(values);
+    let records = found.filter_map(|(member, value)| Some((Err(member), value?))).collect();
     Ok(Page { records, ..Page::default() })
 }
 
 async fn phases(store: &RedisStorage) -> Result<Page> {
     let mut flags = Listing::new(store, Query::All(Kind::Flag));
-    let mut commands = Vec::new();
+    let mut indexes = Vec::new();
     while let Some(item) = flags.step().await? {
         // The owner of a corrupt flag's phases is unknown; they are in our index or nowhere.
         if let Ok(stored) = item
             && let Record::Flag(flag) = stored.record
         {
-            let index = store.keyspace.owned(Kind::RolloutPhase, flag.id);
-            commands.push(Command::new("SMEMBERS").arg(index));
+            indexes.push((Kind::RolloutPhase, store.keyspace.owned(Kind::RolloutPhase, flag.id)));
         }
     }
     let mut members = Vec::new();
-    for commands in commands.chunks(PAGE) {
-        for reply in store.read(commands).await? {
-            members.extend(reply.list().map_err(from_useless)?);
-        }
+    for indexes in indexes.chunks(PAGE) {
+        members.extend(store.members(indexes).await?.into_iter().flatten());
     }
     Ok(Page::then(by_name(Kind::RolloutPhase, members)?))
 }
@@ -205,6 +206,31 @@ async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
 }
 
 impl RedisStorage {
+    /// What each of the indexes names: one round trip. Of overrides each is followed by when it expires, in milliseconds.
+    ///
+    /// By cursor, though all at once: a list of members would begin with stored bytes, which `driver::Link::send` forbids.
+    pub(super) async fn members(&self, indexes: &[(Kind, String)]) -> Result<Vec<Vec<Reply>>> {
+        let scan = |(kind, index): &(Kind, String), cursor: &Cursor| {
+            let command = if *kind == Kind::Override { "ZSCAN" } else { "SSCAN" };
+            Command::new(command).arg(index.as_str()).arg(cursor.at()).args(["COUNT", WHOLE])
+        };
+        let begin = Cursor::default();
+        let commands: Vec<Command> = indexes.iter().map(|index| scan(index, &begin)).collect();
+        let answer = self.asked(&commands, Access::Read).await?;
+        let mut all = Vec::with_capacity(indexes.len());
+        for (index, reply) in indexes.iter().zip(answer.replies) {
+            let (mut cursor, mut members) = Cursor::page(reply, answer.link).map_err(from_useless)?;
+            // No server that is known stops before the end.
+            while let Some(at) = cursor {
+                let more;
+                (cursor, more) = at.read(self, &[scan(index, &at)]).await?;
+                members.extend(more);
+            }
+            all.push(members);
+        }
+        Ok(all)
+    }
+
     /// One page of the overrides in the keyspace, and the cursor of the next.
     pub(super) async fn scan_overrides(
         &self,

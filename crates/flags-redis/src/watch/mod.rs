@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
-use crate::error::{Failure, Intent, from_failure};
+use crate::error::{Failure, from_following};
 use crate::keyspace::Keyspace;
 use follower::Follower;
 
@@ -73,7 +73,7 @@ impl Watches {
         let known = state.wait_for(|state| !matches!(state, State::Connecting)).await;
         match known.map(|state| state.clone()) {
             Ok(State::Following) => Ok(stream.boxed()),
-            Ok(State::Failed(failure)) => Err(from_failure(failure.clone(), Intent::Read)),
+            Ok(State::Failed(failure)) => Err(from_following(failure.clone())),
             Ok(State::Connecting) | Err(_) => Err(Error::closed()),
         }
     }

@@ -15,12 +15,12 @@ pub(super) fn reply(frame: Resp3Frame) -> Reply {
         Resp3Frame::Number { data, .. } => Reply::Int(data),
         Resp3Frame::Boolean { data, .. } => Reply::Int(i64::from(data)),
         Resp3Frame::Double { data, .. } => Reply::Bytes(data.to_string().into_bytes()),
-        Resp3Frame::Array { data, .. } | Resp3Frame::Push { data, .. } => list(data),
+        Resp3Frame::Array { data, .. } => list(data),
         Resp3Frame::Set { data, .. } => list(data),
         Resp3Frame::SimpleError { data, .. } => Reply::Error(parse(&data)),
         Resp3Frame::BlobError { data, .. } => Reply::Error(parse(&String::from_utf8_lossy(&data))),
-        // Nothing that we send is answered otherwise.
-        _ => Reply::Nil,
+        Resp3Frame::Null => Reply::Nil,
+        _ => Reply::Odd,
     }
 }
 

@@ -13,7 +13,7 @@ use tokio::sync::mpsc;
 use super::{Line, Pulse};
 use crate::driver::{Follow, Push};
 use crate::error::{Cause, Failure};
-use crate::reply::{Command, Reply};
+use crate::reply::{Command, Reply, ServerError};
 
 /// How many pushes wait for being passed on before some are lost.
 pub(super) const HELD: usize = 1024;
@@ -39,10 +39,24 @@ impl Line {
         self.ask(tracking).await?;
         let subscribed = self.queue.client().subscribe(CHANNEL).await;
         subscribed.map_err(|error| Failure::NotSent(Cause::broken(error)))?;
-        // The library takes a subscription for done when it is sent; what comes after it is answered after it.
-        self.ask(Command::new("PING")).await?;
+        self.is_subscribed().await?;
         self.following = Some(Pulse::of(pass_on(told, follow.to.clone(), self.pulse.ended()), ()));
         Ok(self)
+    }
+}
+
+impl Line {
+    /// The library takes a subscription for done when it is sent, and its refusal for the answer to whatever was asked next, if
+    /// anything was. What proves it is that a subscriber may ask for nothing else under RESP2.
+    async fn is_subscribed(&self) -> Result<(), Failure> {
+        match self.ask(Command::new("CLIENT").arg("ID")).await {
+            Err(Failure::Refused(error)) if error.message.contains("allowed in this context") => Ok(()),
+            Err(other) => Err(other),
+            Ok(_) => {
+                let words = format!("this user has no permissions to access the channel {CHANNEL}");
+                Err(Failure::Refused(ServerError::new("NOPERM", &words)))
+            }
+        }
     }
 }
 

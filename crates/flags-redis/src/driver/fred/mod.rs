@@ -13,8 +13,9 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use flags_core::BoxError;
 use fred::clients::Client;
-use fred::interfaces::{ClientLike as _, TrackingInterface as _};
+use fred::interfaces::{AuthInterface as _, ClientLike as _, TrackingInterface as _};
 use fred::socket2::TcpKeepalive;
+use fred::types::RespVersion;
 use fred::types::config::{
     Config, ConnectionConfig, PerformanceConfig, Server, ServerConfig, TcpConfig, TlsConnector,
 };
@@ -35,12 +36,34 @@ pub(super) struct Fred;
 #[async_trait]
 impl Dialer for Fred {
     async fn dial(&self, target: &Target, follow: Option<Follow>) -> Result<Box<dyn Link>, Failure> {
+        if target.login.password.is_some() {
+            return Self::dial_by(RespVersion::RESP2, target, follow).await;
+        }
+        // Who gives no password greets by `HELLO`, which everybody may at any time, and which this library does for RESP3 alone.
+        // Else it asks by `PING`, which a user may be refused, as everybody is while the server cannot write to its disk.
+        match Self::dial_by(RespVersion::RESP3, target, follow.clone()).await {
+            Err(Failure::Refused(refusal)) if refusal.is_unknown_command() => {
+                Self::dial_by(RespVersion::RESP2, target, follow).await
+            }
+            outcome => outcome,
+        }
+    }
+}
+
+impl Fred {
+    /// What connecting begins with. What follows is RESP2 in any case.
+    async fn dial_by(
+        greeting: RespVersion,
+        target: &Target,
+        follow: Option<Follow>,
+    ) -> Result<Box<dyn Link>, Failure> {
         let failed = |source: BoxError| {
             let to = target.address.to_string();
             Failure::NotSent(Cause::Connect { to, source: Arc::new(source) })
         };
-        let client =
-            Client::new(config(target), Some(performance(follow.is_some())), Some(connection()), None);
+        let performance = performance(follow.is_some());
+        let config = Config { version: greeting.clone(), ..config(target) };
+        let client = Client::new(config, Some(performance), Some(connection()), None);
         let told = follow.is_some().then(|| client.invalidation_rx());
         let pulse = {
             // Asked for the outcome before there is one, since it is told once.
@@ -56,6 +79,9 @@ impl Dialer for Fred {
             Pulse::of(driving, ())
         };
         let link = Line { queue: Queue::new(client), pulse, following: None };
+        if greeting == RespVersion::RESP3 {
+            link.settle_for_resp2().await?;
+        }
         if target.db != 0 {
             link.ask(Command::new("SELECT").arg(target.db.to_string())).await?;
         }
@@ -139,6 +165,21 @@ impl Link for Line {
 }
 
 impl Line {
+    async fn settle_for_resp2(&self) -> Result<(), Failure> {
+        let client = self.queue.client();
+        let answered = tokio::select! {
+            biased;
+            answer = client.hello(RespVersion::RESP2, None, None) => answer.map_err(|error| {
+                match convert::server_error(&error) {
+                    Some(refusal) => Failure::Refused(refusal),
+                    None => Failure::NotSent(Cause::broken(error)),
+                }
+            }),
+            () = self.pulse.ended() => Err(Failure::NotSent(Cause::broken("the connection ended"))),
+        };
+        answered.map(drop)
+    }
+
     /// One command while connecting.
     async fn ask(&self, command: Command) -> Result<Reply, Failure> {
         let reply = self.send(&[command]).await.map_err(Failure::NotSent)?.into_iter().next();

@@ -46,8 +46,7 @@ fn reply(value: Value) -> Reply {
         Value::ServerError(error) => {
             Reply::Error(ServerError::new(error.code(), error.details().unwrap_or_default()))
         }
-        // Nothing that we send is answered otherwise.
-        _ => Reply::Nil,
+        _ => Reply::Odd,
     }
 }
 

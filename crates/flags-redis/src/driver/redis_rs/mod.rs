@@ -18,7 +18,7 @@ use super::pulse::Pulse;
 use super::{Dialer, Follow, Link, Push, Target};
 use crate::error::{Cause, Failure};
 use crate::net::stream;
-use crate::reply::{Command, Reply};
+use crate::reply::{Command, Reply, ServerError};
 
 #[derive(Debug)]
 pub(super) struct RedisRs;
@@ -46,16 +46,19 @@ impl Dialer for RedisRs {
                 })?;
         let pulse = Pulse::of(driving, Ends(follow.as_ref().map(|follow| follow.to.clone())));
         let link = Multiplexed { connection, pulse };
-        // A kernel accepts for a server that is frozen. Whatever is answered, somebody is there.
-        link.send(&[Command::new("PING")]).await.map_err(Failure::NotSent)?;
+        if follow.is_none() {
+            link.introduce(target).await.map_err(|failure| match failure {
+                Failure::NotSent(cause) => failed(cause.into()),
+                other => other,
+            })?;
+        }
         if let Some(follow) = follow {
             let tracking = Command::new("CLIENT").args(["TRACKING", "ON", "BCAST"]);
             let tracking = follow
                 .prefixes
                 .iter()
                 .fold(tracking, |command, prefix| command.arg("PREFIX").arg(prefix.as_str()));
-            let replies = link.send(&[tracking]).await.map_err(Failure::NotSent)?;
-            if let Some(Reply::Error(refusal)) = replies.into_iter().next() {
+            if let Some(refusal) = link.refusal(tracking).await? {
                 return Err(Failure::Refused(refusal));
             }
         }
@@ -64,15 +67,20 @@ impl Dialer for RedisRs {
 }
 
 fn settings(target: &Target, follows: bool) -> RedisConnectionInfo {
-    let mut settings = RedisConnectionInfo::default().set_db(target.db).set_skip_set_lib_name();
+    let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
+    if !follows {
+        // The crate takes every refusal of a password for a wrong one.
+        return settings;
+    }
+    // Only then are pushes told from replies.
+    let mut settings = settings.set_db(target.db).set_protocol(ProtocolVersion::RESP3);
     if let Some(username) = &target.login.username {
         settings = settings.set_username(username);
     }
     if let Some(password) = &target.login.password {
         settings = settings.set_password(password.reveal());
     }
-    // Only then are pushes told from replies.
-    if follows { settings.set_protocol(ProtocolVersion::RESP3) } else { settings }
+    settings
 }
 
 fn forward(to: mpsc::UnboundedSender<Push>) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
@@ -99,6 +107,39 @@ impl Drop for Ends {
 struct Multiplexed {
     connection: MultiplexedConnection,
     pulse: Pulse,
+}
+
+impl Multiplexed {
+    /// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a server that is frozen.
+    async fn introduce(&self, target: &Target) -> Result<(), Failure> {
+        // A server that turns us away says why once, and hangs up: nothing is sent behind the first command.
+        if let Some(password) = &target.login.password {
+            let auth = Command::new("AUTH").args(target.login.username.clone()).arg(password.reveal());
+            if let Some(refusal) = self.refusal(auth).await? {
+                return Err(Failure::Refused(refusal));
+            }
+        } else if let Some(refusal) = self.refusal(Command::new("PING")).await?
+            && refusal.turns_away()
+        {
+            // Whatever else is answered, a user who may not ask for instance, somebody is there.
+            return Err(Failure::Refused(refusal));
+        }
+        if target.db != 0
+            && let Some(refusal) = self.refusal(Command::new("SELECT").arg(target.db.to_string())).await?
+        {
+            return Err(Failure::Refused(refusal));
+        }
+        Ok(())
+    }
+
+    /// What the server says against a command while connecting.
+    async fn refusal(&self, command: Command) -> Result<Option<ServerError>, Failure> {
+        let replies = self.send(&[command]).await.map_err(Failure::NotSent)?;
+        Ok(replies.into_iter().find_map(|reply| match reply {
+            Reply::Error(refusal) => Some(refusal),
+            _ => None,
+        }))
+    }
 }
 
 #[async_trait]

@@ -27,10 +27,9 @@ pub(super) async fn page(store: &RedisStorage, kind: Kind, cursor: Cursor) -> Re
         return Ok(page);
     }
     let keys: Vec<Vec<u8>> = hints.iter().map(|(_, member)| store.keyspace.named(kind, member)).collect();
-    let values = one(store.read(&[Command::new("MGET").args(keys.iter().cloned())]).await?);
-    let values = values.list().map_err(from_useless)?;
+    let values = one(store.read(&[Command::mget(keys.iter().cloned())]).await?);
+    let values = values.values(keys.len()).map_err(from_useless)?;
     for (((alias, member), record), value) in hints.into_iter().zip(keys).zip(values) {
-        let value = value.optional().map_err(from_useless)?;
         let key = Keyspace::parse_member(kind, member);
         let mending = match &value {
             None => Mending::without(record, &hash),

@@ -38,14 +38,14 @@ pub(super) async fn page(
         return Ok(page);
     }
     let keys: Vec<Vec<u8>> = entries.iter().map(|entry| store.keyspace.named(kind, &entry.member)).collect();
-    let commands = [Command::new("MGET").args(keys.iter().cloned()), Command::new("TIME")];
+    let commands = [Command::mget(keys.iter().cloned()), Command::new("TIME")];
     let mut replies = store.read(&commands).await?.into_iter();
-    let values = replies.next().unwrap_or(Reply::Nil).list().map_err(from_useless)?;
+    let values = replies.next().unwrap_or(Reply::Nil).values(keys.len()).map_err(from_useless)?;
     let now = now(replies.next())?;
     let leave = if sorted { "ZREM" } else { "SREM" };
     for ((entry, record), value) in entries.into_iter().zip(keys).zip(values) {
         let key = Keyspace::parse_member(kind, &entry.member);
-        let (flaw, mending) = match value.optional().map_err(from_useless)? {
+        let (flaw, mending) = match value {
             // The next write of an override trims what has expired.
             None if entry.has_expired(now) => continue,
             None if exists(store, &record).await? => continue,

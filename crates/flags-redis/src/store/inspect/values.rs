@@ -30,14 +30,13 @@ pub(super) async fn page(store: &RedisStorage, cursor: Cursor) -> Result<Page> {
     if keys.is_empty() {
         return Ok(page);
     }
-    let commands =
-        [Command::new("MGET").args(keys.iter().map(|key| store.keyspace.record(key))), Command::new("TIME")];
+    let commands = [Command::mget(keys.iter().map(|key| store.keyspace.record(key))), Command::new("TIME")];
     let mut replies = store.read(&commands).await?.into_iter();
-    let values = replies.next().unwrap_or(Reply::Nil).list().map_err(from_useless)?;
+    let values = replies.next().unwrap_or(Reply::Nil).values(keys.len()).map_err(from_useless)?;
     let now = now(replies.next())?;
     let mut kept = Vec::new();
     for (key, value) in keys.into_iter().zip(values) {
-        match value.optional().map_err(from_useless)? {
+        match value {
             Some(value) => kept.extend(Kept::new(key, value, now)),
             None => page.found.extend(of_wrong_type(store, key).await?),
         }
@@ -118,7 +117,7 @@ async fn unindexed(store: &RedisStorage, kept: &[Kept]) -> Result<Vec<Found>> {
             {
                 Flaw::SharedAlias
             }
-            Reply::Int(_) | Reply::Bytes(_) | Reply::List(_) => continue,
+            Reply::Int(_) | Reply::Bytes(_) | Reply::List(_) | Reply::Odd => continue,
             // An index of another type is found as such.
             Reply::Error(error) if error.code == "WRONGTYPE" => continue,
             Reply::Error(error) => return Err(from_server(error)),
