@@ -6,9 +6,11 @@ use anyhow::{Context as _, Result};
 use flags_core::storage::{BoxStream, Capability, Change};
 use flags_core::{ErrorKind, Record, Storage as _};
 use flags_redis::RedisStorage;
+use flags_tests::proxy::Proxy;
 use flags_tests::server::Server;
 use flags_tests::wait::until;
 use futures_util::StreamExt as _;
+use redis::aio::MultiplexedConnection;
 
 use crate::common::{change, flag, patient, phase, put, raw, user};
 
@@ -30,6 +32,21 @@ async fn next(watch: &mut BoxStream<'static, Change>) -> Result<Change> {
 async fn sees(watch: &mut BoxStream<'static, Change>, record: impl Into<Record>) -> Result<()> {
     let key = record.into().key();
     assert_eq!(next(watch).await?, Change::Changed(key));
+    Ok(())
+}
+
+/// Ends the connection that the store is followed by, or those that commands go by. There is one of the former.
+async fn kill(raw: &mut MultiplexedConnection, follows: bool) -> Result<()> {
+    let list: String = redis::cmd("CLIENT").arg("LIST").query_async(raw).await?;
+    let own: i64 = redis::cmd("CLIENT").arg("ID").query_async(raw).await?;
+    for line in list.lines() {
+        let fact = |name: &str| line.split(' ').find_map(|fact| fact.strip_prefix(name)?.strip_prefix('='));
+        let (id, flags) = (fact("id").context("an id")?, fact("flags").context("flags")?);
+        // B: it is told of changes. S: a replica.
+        if id != own.to_string() && !flags.contains('S') && flags.contains('B') == follows {
+            redis::cmd("CLIENT").arg(&["KILL", "ID", id]).query_async::<()>(raw).await?;
+        }
+    }
     Ok(())
 }
 
@@ -144,6 +161,31 @@ async fn a_broken_connection_is_lost_and_found() -> Result<()> {
     assert_eq!(next(&mut watch).await?, Change::Resync);
     put(&store, flag("later")).await?;
     sees(&mut watch, flag("later")).await
+}
+
+#[tokio::test]
+async fn a_name_that_leads_to_another_server_is_followed_there() -> Result<()> {
+    let former = Server::start(&[])?;
+    let proxy = Proxy::to(former.port()).await?;
+    let store = patient(&proxy.url())?.prefix("ff:").open().await?;
+    let heir = Server::start(&["--replicaof", "127.0.0.1", &former.port().to_string()])?;
+    let mut raw = (raw(&former.url()).await?, raw(&heir.url()).await?);
+    until("the heir has everything", async || {
+        let marked: i64 = redis::cmd("EXISTS").arg("ff:meta").query_async(&mut raw.1.clone()).await?;
+        Ok(marked == 1)
+    })
+    .await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    redis::cmd("REPLICAOF").arg(&["NO", "ONE"]).query_async::<()>(&mut raw.1).await?;
+    // The former server lives on, and so does whatever leads to it already.
+    proxy.point_to(heir.port());
+    kill(&mut raw.0, false).await?;
+    is_lost_and_found(&mut watch).await?;
+    redis::cmd("SET").arg("ff:flag:a").arg("{}").query_async::<()>(&mut raw.1).await?;
+    sees(&mut watch, flag("a")).await?;
+    put(&store, flag("b")).await?;
+    sees(&mut watch, flag("b")).await
 }
 
 #[tokio::test]

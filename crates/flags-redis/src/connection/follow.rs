@@ -3,7 +3,6 @@
 use tokio::sync::mpsc;
 
 use super::Connection;
-use crate::address::Address;
 use crate::driver::{Follow, Link, Push};
 use crate::error::{Cause, Failure};
 
@@ -11,27 +10,28 @@ use crate::error::{Cause, Failure};
 #[derive(Debug)]
 pub(crate) struct Followed {
     pub(crate) link: Box<dyn Link>,
-    /// The server.
-    pub(crate) at: Address,
+    /// The number of the connection that commands went to the server by when this one was begun. By another one they may go to another
+    /// server, also where the address is the same: a name may lead elsewhere by then.
+    pub(crate) beside: u64,
     pub(crate) pushes: mpsc::UnboundedReceiver<Push>,
 }
 
 impl Connection {
     /// Follows the server that commands go to now; what is told from then on concerns keys that begin with one of the prefixes.
     pub(crate) async fn follow(&self, prefixes: Vec<String>) -> Result<Followed, Failure> {
-        let at = self.link().await?.at().clone();
+        let live = self.link().await?;
         let (to, pushes) = mpsc::unbounded_channel();
-        let target = self.topology.target(at.clone());
+        let target = self.topology.target(live.at().clone());
         let dialing = self.dialer.dial(&target, Some(Follow { prefixes, to }));
         match tokio::time::timeout(self.connect_timeout, dialing).await {
-            Ok(Ok(link)) => Ok(Followed { link, at, pushes }),
+            Ok(Ok(link)) => Ok(Followed { link, beside: live.number(), pushes }),
             Ok(Err(failure)) => Err(failure),
             Err(_) => Err(Failure::NotSent(Cause::Timeout(self.connect_timeout))),
         }
     }
 
-    /// The server that commands go to, if there is a connection.
-    pub(crate) fn leads_to(&self) -> Option<Address> {
-        self.current().as_ref().map(|live| live.at().clone())
+    /// The number of the connection that commands go by now, if there is one.
+    pub(crate) fn current_number(&self) -> Option<u64> {
+        self.current().as_ref().map(|live| live.number())
     }
 }

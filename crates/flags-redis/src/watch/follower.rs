@@ -10,7 +10,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::{State, lock};
-use crate::address::Address;
 use crate::connection::{Access, Connection, Followed};
 use crate::deadline::within;
 use crate::driver::{Link, Push};
@@ -91,9 +90,9 @@ impl Follower {
     }
 
     async fn listen(&self, followed: Followed, mut marker: Option<Vec<u8>>) -> End {
-        let Followed { link, at, mut pushes } = followed;
+        let Followed { link, beside, mut pushes } = followed;
         loop {
-            let beat = self.beat(&*link, &at);
+            let beat = self.beat(&*link, beside);
             tokio::pin!(beat);
             // What is told is passed on also while a heartbeat waits for its answer.
             let found = loop {
@@ -121,7 +120,7 @@ impl Follower {
     }
 
     /// After a while: whether it still follows the right server, which is none if not, and the marker if that is known.
-    async fn beat(&self, link: &dyn Link, at: &Address) -> Option<Option<Option<Vec<u8>>>> {
+    async fn beat(&self, link: &dyn Link, beside: u64) -> Option<Option<Option<Vec<u8>>>> {
         tokio::time::sleep(HEARTBEAT).await;
         let ping = [Command::new("PING")];
         let answered = self.timed(async { link.send(&ping).await.map_err(Failure::Unanswered) });
@@ -130,7 +129,7 @@ impl Follower {
         }
         // By the other connection, which learns where the server is. What it cannot say now it may say later.
         let marker = self.marker().await.ok();
-        (self.connection.leads_to().as_ref() == Some(at)).then_some(marker)
+        (self.connection.current_number() == Some(beside)).then_some(marker)
     }
 
     /// The id of the store. An emptied one has another.
