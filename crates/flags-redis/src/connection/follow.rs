@@ -30,6 +30,14 @@ impl Connection {
         }
     }
 
+    /// Asks those who know whether another server has taken the place of the one that commands go to; the next connection leads there.
+    pub(crate) async fn look_around(&self) {
+        let Some(live) = self.live() else { return };
+        if self.topology.leads_elsewhere(&self.dialing(), live.at()).await {
+            self.retire(live.number());
+        }
+    }
+
     /// The number of the connection that commands go by now, if there is one.
     pub(crate) fn current_number(&self) -> Option<u64> {
         self.current().as_ref().map(|live| live.number())

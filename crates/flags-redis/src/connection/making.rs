@@ -15,7 +15,7 @@ use crate::topology::{Dialing, Topology};
 const DIALS: u32 = 2;
 
 impl Connection {
-    fn live(&self) -> Option<Arc<Live>> {
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
         self.current().as_ref().filter(|live| live.is_alive()).cloned()
     }
 

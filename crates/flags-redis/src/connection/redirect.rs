@@ -125,7 +125,7 @@ impl Connection {
     }
 
     /// Takes that connection for nothing new; whoever waits for an answer on it gets it.
-    fn retire(&self, number: u64) {
+    pub(super) fn retire(&self, number: u64) {
         self.current().take_if(|live| live.number() == number);
     }
 

@@ -72,6 +72,16 @@ impl Topology {
         }
     }
 
+    /// Whether another server than that one is to be used by now, as far as those know who watch over them. A server that was replaced may
+    /// not have heard of it.
+    pub(crate) async fn leads_elsewhere(&self, dialing: &Dialing<'_>, than: &Address) -> bool {
+        match self {
+            Self::Sentinel(sentinel) => sentinel.names_another(dialing, than).await,
+            // Nobody else knows, or the nodes tell it themselves.
+            Self::Standalone(_) | Self::Cluster(_) => false,
+        }
+    }
+
     /// A server by its address, as it was named by another.
     pub(crate) fn target(&self, address: Address) -> Target {
         match self {

@@ -19,6 +19,8 @@ use crate::reply::{Command, Reply};
 
 /// How often the connection is tried while nothing is told: a dead one says nothing either.
 const HEARTBEAT: Duration = Duration::from_secs(1);
+/// At every so many heartbeats it is asked whether another server has taken this one's place. That takes connections of its own.
+const LOOKS_AROUND: u32 = 3;
 /// How long to wait before connecting again, at first and at most.
 const FIRST_WAIT: Duration = Duration::from_millis(50);
 const LONGEST_WAIT: Duration = Duration::from_secs(1);
@@ -91,8 +93,10 @@ impl Follower {
 
     async fn listen(&self, followed: Followed, mut marker: Option<Vec<u8>>) -> End {
         let Followed { link, beside, mut pushes } = followed;
+        let mut beats = 0;
         loop {
-            let beat = self.beat(&*link, beside);
+            beats = (beats + 1) % LOOKS_AROUND;
+            let beat = self.beat(&*link, beside, beats == 0);
             tokio::pin!(beat);
             // What is told is passed on also while a heartbeat waits for its answer.
             let found = loop {
@@ -119,8 +123,9 @@ impl Follower {
         }
     }
 
-    /// After a while: whether it still follows the right server, which is none if not, and the marker if that is known.
-    async fn beat(&self, link: &dyn Link, beside: u64) -> Option<Option<Option<Vec<u8>>>> {
+    /// After a while: whether it still follows the right server, which is none if not, and the marker if that is known. `around` asks as
+    /// well who the right one is.
+    async fn beat(&self, link: &dyn Link, beside: u64, around: bool) -> Option<Option<Option<Vec<u8>>>> {
         tokio::time::sleep(HEARTBEAT).await;
         let ping = [Command::new("PING")];
         let answered = self.timed(async { link.send(&ping).await.map_err(Failure::Unanswered) });
@@ -128,8 +133,12 @@ impl Follower {
             return None;
         }
         // By the other connection, which learns where the server is. What it cannot say now it may say later.
-        let marker = self.marker().await.ok();
-        (self.connection.current_number() == Some(beside)).then_some(marker)
+        let (marker, ()) = tokio::join!(self.marker(), async {
+            if around {
+                self.connection.look_around().await;
+            }
+        });
+        (self.connection.current_number() == Some(beside)).then(|| marker.ok())
     }
 
     /// The id of the store. An emptied one has another.
