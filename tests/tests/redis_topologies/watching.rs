@@ -4,13 +4,14 @@ use anyhow::{Context as _, Result};
 use flags_core::storage::{Batch, BoxStream, Change, Expect};
 use flags_core::{Flag, Json, Key, Record, Storage as _};
 use flags_redis::{Driver, RedisStorage};
+use flags_tests::cluster::Cluster;
 use flags_tests::sentinel::{MASTER, Sentinels};
 use flags_tests::server::raw;
 use flags_tests::wait::{BOUND, found, until};
 use futures_util::StreamExt as _;
 use redis::aio::MultiplexedConnection;
 
-use crate::common::{DRIVERS, PREFIX, alone, builder, flag};
+use crate::common::{DRIVERS, PREFIX, alone, builder, flag, owner};
 
 /// Somebody who keeps one flag as it was read last, and reads it again when the watch says so and at no other time.
 struct Cache {
@@ -65,6 +66,14 @@ async fn set(server: &mut MultiplexedConnection, flag: &Flag) -> Result<()> {
     let json = Record::from(flag.clone()).encode()?;
     let mut set = redis::cmd("SET");
     Ok(set.arg(format!("{PREFIX}flag:{}", flag.key)).arg(json).query_async(server).await?)
+}
+
+/// Writes it where it has moved already, while others are yet to come.
+async fn set_moved(server: &mut MultiplexedConnection, flag: &Flag) -> Result<()> {
+    let json = Record::from(flag.clone()).encode()?;
+    let mut pipe = redis::pipe();
+    pipe.cmd("ASKING").ignore().cmd("SET").arg(format!("{PREFIX}flag:{}", flag.key)).arg(json).ignore();
+    Ok(pipe.query_async(server).await?)
 }
 
 const ID: &str = "00000000-0000-4000-8000-000000000001";
@@ -136,6 +145,33 @@ async fn a_watch_follows_a_failover_that_an_operator_wants() -> Result<()> {
         let changed = version(2);
         cache.store.commit(Batch::new().put(changed.clone(), Expect::Present)).await?;
         cache.shows(changed).await.with_context(|| format!("{driver:?}"))?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_watch_sees_what_changes_where_a_slot_is_moving_to() -> Result<()> {
+    let _alone = alone().await;
+    let cluster = Cluster::start(2, 0).await?;
+    for driver in DRIVERS {
+        let (slot, from) = owner(&cluster).await?;
+        let to = 1 - from;
+        let store = builder(&cluster.url(), driver)?.open().await?;
+        let mut cache = Cache::of(store, version(0)).await?;
+        let migration = cluster.begin_migration(slot, to).await?;
+        while migration.move_keys(100).await? > 0 {}
+        let mut importing = cluster.raw(to).await?;
+        for n in 1..=5 {
+            let changed = version(n);
+            set_moved(&mut importing, &changed).await?;
+            cache.shows(changed).await.with_context(|| format!("{driver:?}, while it moves, {n}"))?;
+        }
+        migration.finish().await?;
+        for n in 6..=8 {
+            let changed = version(n);
+            set(&mut importing, &changed).await?;
+            cache.shows(changed).await.with_context(|| format!("{driver:?}, when it has moved, {n}"))?;
+        }
     }
     Ok(())
 }

@@ -1,8 +1,10 @@
 //! Following the server of a store, over a connection of its own.
 
+use std::sync::PoisonError;
+
 use tokio::sync::mpsc;
 
-use super::Connection;
+use super::{Connection, Live};
 use crate::driver::{Follow, Link, Push};
 use crate::error::{Cause, Failure};
 
@@ -20,6 +22,23 @@ impl Connection {
     /// Follows the server that commands go to now; what is told from then on concerns keys that begin with one of the prefixes.
     pub(crate) async fn follow(&self, prefixes: Vec<String>) -> Result<Followed, Failure> {
         let live = self.link().await?;
+        self.follow_beside(&live, prefixes).await
+    }
+
+    /// Follows the server that is getting the keys, to which that connection leads.
+    pub(crate) async fn follow_importing(
+        &self,
+        number: u64,
+        prefixes: Vec<String>,
+    ) -> Result<Followed, Failure> {
+        let importing = self.importing.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        match importing.filter(|live| live.number() == number) {
+            Some(live) => self.follow_beside(&live, prefixes).await,
+            None => Err(Failure::NotSent(Cause::broken("the keys have moved"))),
+        }
+    }
+
+    async fn follow_beside(&self, live: &Live, prefixes: Vec<String>) -> Result<Followed, Failure> {
         let (to, pushes) = mpsc::unbounded_channel();
         let target = self.topology.target(live.at().clone());
         let dialing = self.dialer.dial(&target, Some(Follow { prefixes, to }));

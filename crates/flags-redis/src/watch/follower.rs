@@ -9,6 +9,7 @@ use flags_core::{Key, Result};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::moving::{Found, Moving};
 use super::{State, lock};
 use crate::connection::{Access, Connection, Followed};
 use crate::deadline::within;
@@ -35,6 +36,13 @@ pub(super) struct Follower {
     pub(super) task: Arc<Mutex<Option<JoinHandle<()>>>>,
     /// Another one may have taken over by now.
     pub(super) retired: AtomicBool,
+}
+
+/// What a heartbeat has found.
+struct Beat {
+    /// The id of the store, if anybody could say.
+    marker: Option<Option<Vec<u8>>>,
+    moving: Found,
 }
 
 /// Why the store is not followed any more.
@@ -86,36 +94,39 @@ impl Follower {
 
     async fn begin(&self) -> Result<(Followed, Option<Vec<u8>>), Failure> {
         // Asked first, so that a connection that leads nowhere is noticed and made anew.
-        let marker = self.marker().await?;
+        let (marker, _) = self.marker().await?;
         let prefixes = self.keyspace.record_prefixes();
         self.timed(self.connection.follow(prefixes)).await.map(|followed| (followed, marker))
     }
 
     async fn listen(&self, followed: Followed, mut marker: Option<Vec<u8>>) -> End {
         let Followed { link, beside, mut pushes } = followed;
-        let mut beats = 0;
+        let (mut moving, mut beats) = (Moving::No, 0);
         loop {
             beats = (beats + 1) % LOOKS_AROUND;
-            let beat = self.beat(&*link, beside, beats == 0);
+            let beat = self.beat(&*link, beside, moving.beside(), beats == 0);
             tokio::pin!(beat);
             // What is told is passed on also while a heartbeat waits for its answer.
             let found = loop {
                 tokio::select! {
                     push = pushes.recv() => match push {
-                        Some(Push::Invalidate(Some(keys))) => self.pass_on(&keys),
-                        Some(Push::Invalidate(None)) => self.miss(),
+                        Some(Push::Invalidate(keys)) => self.pass_on(keys),
                         Some(Push::Lost) | None => return End::Lost,
+                    },
+                    push = moving.told() => match push {
+                        Push::Invalidate(keys) => self.pass_on(keys),
+                        // What is missed from here on is told by the heartbeat.
+                        Push::Lost => moving = Moving::Blind,
                     },
                     found = &mut beat => break found,
                 }
             };
-            let Some(found) = found else { return End::Lost };
-            if let Some(found) = found
-                && found != marker
-            {
-                // Emptied, and perhaps begun anew, by somebody of whom nothing was told.
+            let Some(Beat { marker: told, moving: found }) = found else { return End::Lost };
+            let moved = moving.take(found);
+            // Emptied, and perhaps begun anew, by somebody of whom nothing was told.
+            let emptied = told.is_some_and(|told| std::mem::replace(&mut marker, told.clone()) != told);
+            if moved || emptied {
                 self.miss();
-                marker = found;
             }
             if self.is_unwatched() {
                 return End::Unwatched;
@@ -123,9 +134,9 @@ impl Follower {
         }
     }
 
-    /// After a while: whether it still follows the right server, which is none if not, and the marker if that is known. `around` asks as
-    /// well who the right one is.
-    async fn beat(&self, link: &dyn Link, beside: u64, around: bool) -> Option<Option<Option<Vec<u8>>>> {
+    /// After a while: what is found, or nothing if it no longer follows the right server. `importing` says by which number it follows where
+    /// the keys are going, `around` asks as well who the right server is.
+    async fn beat(&self, link: &dyn Link, beside: u64, importing: Option<u64>, around: bool) -> Option<Beat> {
         tokio::time::sleep(HEARTBEAT).await;
         let ping = [Command::new("PING")];
         let answered = self.timed(async { link.send(&ping).await.map_err(Failure::Unanswered) });
@@ -133,22 +144,48 @@ impl Follower {
             return None;
         }
         // By the other connection, which learns where the server is. What it cannot say now it may say later.
-        let (marker, ()) = tokio::join!(self.marker(), async {
+        let (asked, ()) = tokio::join!(self.marker(), async {
             if around {
                 self.connection.look_around().await;
             }
         });
-        (self.connection.current_number() == Some(beside)).then(|| marker.ok())
+        if self.connection.current_number() != Some(beside) {
+            return None;
+        }
+        Some(match asked {
+            Ok((marker, by)) => {
+                Beat { marker: Some(marker), moving: self.moving(beside, by, importing).await }
+            }
+            Err(Failure::Unsettled(_)) => Beat { marker: None, moving: Found::Away },
+            Err(_) => Beat { marker: None, moving: Found::Unknown },
+        })
     }
 
-    /// The id of the store. An emptied one has another.
-    async fn marker(&self) -> Result<Option<Vec<u8>>, Failure> {
-        let ask = [Command::new("HGET").arg(self.keyspace.marker()).arg("id")];
+    /// Where the keys are going, by the number of the connection that has answered.
+    async fn moving(&self, beside: u64, by: u64, importing: Option<u64>) -> Found {
+        if by == beside {
+            return Found::Settled;
+        }
+        if importing == Some(by) {
+            return Found::Going(by, None);
+        }
+        let prefixes = self.keyspace.record_prefixes();
+        Found::Going(by, self.connection.follow_importing(by, prefixes).await.ok())
+    }
+
+    /// The id of the store, of which an emptied one has another, and the number of the connection that has answered. While the keys move, that
+    /// is the one that leads to where they are going.
+    async fn marker(&self) -> Result<(Option<Vec<u8>>, u64), Failure> {
+        let mut ask = vec![Command::new("HGET").arg(self.keyspace.marker()).arg("id")];
+        if self.connection.is_cluster() {
+            // The marker may not have moved yet. A key that does not exist may always be there already.
+            ask.push(Command::new("GET").arg(self.keyspace.scratch("moving")));
+        }
         let answer = self.timed(self.connection.send(&ask, Access::Read)).await?;
         match answer.replies.into_iter().next() {
-            Some(Reply::Bytes(id)) => Ok(Some(id)),
+            Some(Reply::Bytes(id)) => Ok((Some(id), answer.link)),
             Some(Reply::Error(error)) => Err(Failure::Refused(error)),
-            _ => Ok(None),
+            _ => Ok((None, answer.link)),
         }
     }
 
@@ -158,7 +195,9 @@ impl Follower {
         call.await.unwrap_or_else(|_| Err(Failure::NotSent(Cause::Timeout(self.deadline))))
     }
 
-    fn pass_on(&self, redis_keys: &[Vec<u8>]) {
+    /// All that is known where no keys are named is that the database was emptied.
+    fn pass_on(&self, redis_keys: Option<Vec<Vec<u8>>>) {
+        let Some(redis_keys) = redis_keys else { return self.miss() };
         let keys: Vec<Key> = redis_keys
             .iter()
             .filter_map(|key| match self.keyspace.place(key) {

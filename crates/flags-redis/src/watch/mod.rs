@@ -1,9 +1,11 @@
 //! Watches: one task follows the store for all of them (C12).
 //!
 //! The server tells which keys change, whoever changes them (`CLIENT TRACKING`, broadcasting). A connection that ends, or may have
-//! missed something, becomes `Lost`; once it is made anew, and the server tells again, `Resync`.
+//! missed something, becomes `Lost`; once it is made anew, and the server tells again, `Resync`. While the keys move to another server of
+//! a cluster both are followed.
 
 mod follower;
+mod moving;
 
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
