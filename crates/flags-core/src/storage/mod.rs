@@ -97,8 +97,9 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// records, also when the name of one begins with the name of the other.
 ///
 /// **C12 — Watch.** Every change that any writer, of any language, commits after the first
-/// [`Change::Resync`] yields [`Change::Changed`] of its key at least once, or [`Change::Lost`] and then `Resync`. Never
-/// silently neither. A cascade names every record that it removed. Expiry need not be a change: readers know `expires_at`.
+/// [`Change::Resync`] yields [`Change::Changed`] of its key at least once, or [`Change::Lost`] and then `Resync`, or, for a
+/// reader who is slow, `Resync` alone. Never silently neither. `Resync` comes first of all, and next after every `Lost`. A cascade names
+/// every record that it removed. Expiry need not be a change: readers know `expires_at`.
 ///
 /// **C13 — Cancellation.** Any future or stream may be dropped at any time. A commit is then wholly
 /// applied or not at all, no connection or lock is leaked, and the next operation is unaffected.
