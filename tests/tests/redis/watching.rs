@@ -232,3 +232,59 @@ async fn watches_share_a_connection_that_ends_with_the_last_of_them() -> Result<
     assert!(tokio::time::timeout(PATIENCE, watch.next()).await?.is_none());
     until("the store is closed", async || Ok(connections().await? == 0)).await
 }
+
+#[tokio::test]
+async fn a_watch_that_begins_while_the_store_is_lost_begins_once_it_is_found() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let mut first = store.watch().await?;
+    assert_eq!(next(&mut first).await?, Change::Resync);
+    for round in 0..5 {
+        server.stop();
+        assert_eq!(next(&mut first).await?, Change::Lost);
+        let error = store.watch().await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        server.run()?;
+        // What an earlier attempt has found is no answer.
+        let mut second = store.watch().await.with_context(|| format!("round {round}"))?;
+        assert_eq!(next(&mut second).await?, Change::Resync);
+        assert_eq!(next(&mut first).await?, Change::Resync);
+        put(&store, flag("a")).await?;
+        for watch in [&mut first, &mut second] {
+            sees(watch, flag("a")).await?;
+        }
+    }
+    server.stop();
+    assert_eq!(next(&mut first).await?, Change::Lost);
+    store.close().await?;
+    assert!(tokio::time::timeout(PATIENCE, first.next()).await?.is_none());
+    Ok(())
+}
+
+#[test]
+fn a_watch_outlives_the_runtime_that_another_was_begun_in() -> Result<()> {
+    let server = Server::start(&[])?;
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let here = runtime()?;
+    for round in 0..50 {
+        let there = runtime()?;
+        let store = here.block_on(open(&server))?;
+        let mut first = there.block_on(store.watch())?;
+        // Somebody begins to watch while that runtime ends.
+        let ending = std::thread::spawn(move || drop(there));
+        for _ in 0..10 {
+            let begun = here.block_on(store.watch()).map(drop);
+            begun.with_context(|| format!("round {round}"))?;
+        }
+        ending.join().expect("it ends");
+        here.block_on(async {
+            while tokio::time::timeout(PATIENCE, first.next()).await?.is_some() {}
+            let mut second = store.watch().await?;
+            assert_eq!(next(&mut second).await?, Change::Resync);
+            let one = flag(&format!("f{round}"));
+            put(&store, one.clone()).await?;
+            sees(&mut second, one).await
+        })?;
+    }
+    Ok(())
+}

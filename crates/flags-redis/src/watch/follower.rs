@@ -1,16 +1,14 @@
 //! [`Follower`]: the task that follows the store while anybody watches.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use flags_core::watch::ChangeHub;
 use flags_core::{Key, Result};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
+use futures_util::FutureExt as _;
 
 use super::moving::{Found, Moving};
-use super::{State, lock};
+use super::{Shared, State, lock};
 use crate::connection::{Access, Connection, Followed};
 use crate::deadline::within;
 use crate::driver::{Link, Push};
@@ -31,9 +29,7 @@ pub(super) struct Follower {
     pub(super) keyspace: Keyspace,
     /// For connecting, and for each heartbeat.
     pub(super) deadline: Duration,
-    pub(super) hub: Arc<ChangeHub>,
-    pub(super) state: watch::Sender<State>,
-    pub(super) task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    pub(super) shared: Arc<Shared>,
     /// Another one may have taken over by now.
     pub(super) retired: AtomicBool,
 }
@@ -59,8 +55,8 @@ impl Drop for Follower {
         if *self.retired.get_mut() {
             return;
         }
-        self.state.send_replace(State::Failed(Failure::Closed));
-        drop(self.hub.close());
+        self.shared.state.send_replace(State::Ended);
+        drop(self.shared.hub.close());
     }
 }
 
@@ -68,26 +64,33 @@ impl Follower {
     pub(super) async fn run(self) {
         let mut wait = FIRST_WAIT;
         loop {
+            let attempt = self.shared.attempts.fetch_add(1, Ordering::AcqRel) + 1;
             match self.begin().await {
                 Ok((followed, marker)) => {
                     // Whatever happens from here on is told, and what happened before is read again.
-                    drop(self.hub.resync());
-                    self.state.send_replace(State::Following);
+                    drop(self.shared.hub.resync());
+                    self.shared.state.send_replace(State::Following);
+                    // Whoever wanted that has it.
+                    let _ = self.shared.wanted.notified().now_or_never();
                     wait = FIRST_WAIT;
                     if let End::Unwatched = self.listen(followed, marker).await {
                         return;
                     }
-                    self.state.send_replace(State::Connecting);
-                    drop(self.hub.lost());
+                    self.shared.state.send_replace(State::Connecting);
+                    drop(self.shared.hub.lost());
                 }
                 Err(Failure::Closed) => return,
-                Err(failure) => drop(self.state.send_replace(State::Failed(failure))),
+                Err(failure) => drop(self.shared.state.send_replace(State::Failed(attempt, failure))),
             }
             if self.is_unwatched() {
                 return;
             }
-            // Jitter keeps many clients from knocking at a restarted server together.
-            tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+            // Jitter keeps many clients from knocking at a restarted server together. Who wants to watch now waits for no such thing.
+            let pause = tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0));
+            tokio::select! {
+                () = pause => {}
+                () = self.shared.wanted.notified() => {}
+            }
             wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
@@ -205,19 +208,19 @@ impl Follower {
                 _ => None,
             })
             .collect();
-        drop(self.hub.changed(&keys));
+        drop(self.shared.hub.changed(&keys));
     }
 
     /// Anything may have changed.
     fn miss(&self) {
-        drop(self.hub.lost());
-        drop(self.hub.resync());
+        drop(self.shared.hub.lost());
+        drop(self.shared.hub.resync());
     }
 
     /// Whether this is the end, since nobody watches; who comes later starts another.
     fn is_unwatched(&self) -> bool {
-        let mut task = lock(&self.task);
-        let unwatched = self.hub.is_empty();
+        let mut task = lock(&self.shared.task);
+        let unwatched = self.shared.hub.is_empty();
         if unwatched {
             *task = None;
             self.retired.store(true, Ordering::Release);
