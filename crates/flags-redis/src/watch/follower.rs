@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use flags_core::{Key, Result};
 use futures_util::FutureExt as _;
 
 use super::moving::{Found, Moving};
+use super::pace::Pace;
 use super::{Shared, State, lock};
 use crate::connection::{Access, Connection, Followed};
 use crate::deadline::within;
@@ -20,14 +21,11 @@ use crate::reply::{Command, Reply};
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// At every so many heartbeats it is asked whether another server has taken this one's place. That takes connections of its own.
 const LOOKS_AROUND: u32 = 3;
-/// How long to wait before connecting again, at first and at most.
-const FIRST_WAIT: Duration = Duration::from_millis(50);
-const LONGEST_WAIT: Duration = Duration::from_secs(1);
 
 pub(super) struct Follower {
     pub(super) connection: Arc<Connection>,
     pub(super) keyspace: Keyspace,
-    /// For connecting, and for each heartbeat.
+    /// For connecting, and for each question of a heartbeat.
     pub(super) deadline: Duration,
     pub(super) shared: Arc<Shared>,
     /// Another one may have taken over by now.
@@ -62,7 +60,7 @@ impl Drop for Follower {
 
 impl Follower {
     pub(super) async fn run(self) {
-        let mut wait = FIRST_WAIT;
+        let mut pace = Pace::default();
         loop {
             let attempt = self.shared.attempts.fetch_add(1, Ordering::AcqRel) + 1;
             match self.begin().await {
@@ -72,12 +70,13 @@ impl Follower {
                     self.shared.state.send_replace(State::Following);
                     // Whoever wanted that has it.
                     let _ = self.shared.wanted.notified().now_or_never();
-                    wait = FIRST_WAIT;
+                    let begun = Instant::now();
                     if let End::Unwatched = self.listen(followed, marker).await {
                         return;
                     }
                     self.shared.state.send_replace(State::Connecting);
                     drop(self.shared.hub.lost());
+                    pace.held(begun.elapsed());
                 }
                 Err(Failure::Closed) => return,
                 Err(failure) => drop(self.shared.state.send_replace(State::Failed(attempt, failure))),
@@ -86,12 +85,11 @@ impl Follower {
                 return;
             }
             // Jitter keeps many clients from knocking at a restarted server together. Who wants to watch now waits for no such thing.
-            let pause = tokio::time::sleep(wait.mul_f64(0.5 + fastrand::f64() / 2.0));
+            let pause = tokio::time::sleep(pace.next().mul_f64(0.5 + fastrand::f64() / 2.0));
             tokio::select! {
                 () = pause => {}
                 () = self.shared.wanted.notified() => {}
             }
-            wait = (wait * 2).min(LONGEST_WAIT);
         }
     }
 
@@ -142,8 +140,9 @@ impl Follower {
     async fn beat(&self, link: &dyn Link, beside: u64, importing: Option<u64>, around: bool) -> Option<Beat> {
         tokio::time::sleep(HEARTBEAT).await;
         let ping = [Command::new("PING")];
-        let answered = self.timed(async { link.send(&ping).await.map_err(Failure::Unanswered) });
-        if answered.await.is_err() {
+        // However short calls are to be: a connection that is given up makes everybody read everything again.
+        let answered = tokio::time::timeout(self.deadline.max(HEARTBEAT), link.send(&ping)).await;
+        if !matches!(answered, Ok(Ok(_))) {
             return None;
         }
         // By the other connection, which learns where the server is. What it cannot say now it may say later.

@@ -6,6 +6,7 @@
 
 mod follower;
 mod moving;
+mod pace;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
