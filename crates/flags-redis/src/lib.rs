@@ -44,6 +44,10 @@
 //! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred` also
 //! `+client|id +subscribe &__redis__:invalidate`; without them the store does not declare the capability.
 //!
+//! A watch is told of every writer's changes, of expiry, eviction and emptied databases as they happen. Of `SWAPDB` no server tells: within
+//! about a second the watch notices that the store has another id, or none, and says `Lost` and `Resync`. Of a database that was copied
+//! together with that id (`COPY ... DB`) it notices nothing.
+//!
 //! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
 //! server, and `+sort ~*` makes listings one round trip; without it they go by cursor. In a cluster `+cluster|slots +asking` are needed
 //! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels. The driver `fred` wants

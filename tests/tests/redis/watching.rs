@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use flags_core::storage::{BoxStream, Capability, Change};
-use flags_core::{ErrorKind, Record, Storage as _};
+use flags_core::{ErrorKind, Record, Storage as _, Timestamp};
 use flags_redis::RedisStorage;
 use flags_tests::proxy::Proxy;
 use flags_tests::server::Server;
@@ -287,4 +287,74 @@ fn a_watch_outlives_the_runtime_that_another_was_begun_in() -> Result<()> {
         })?;
     }
     Ok(())
+}
+
+#[tokio::test]
+async fn a_follow_connection_that_ends_alone_is_lost_and_found() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    for round in 0..3 {
+        kill(&mut raw, true).await?;
+        is_lost_and_found(&mut watch).await?;
+        // Commands have a connection of their own.
+        let one = flag(&format!("f{round}"));
+        put(&store, one.clone()).await?;
+        sees(&mut watch, one).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_that_expires_is_told() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let owner = flag("a");
+    put(&store, owner.clone()).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    let mut over = user(owner.id, "x");
+    over.expires_at = Timestamp::from_unix_micros(Timestamp::now().unix_micros() + 3_000_000);
+    put(&store, over.clone()).await?;
+    sees(&mut watch, over.clone()).await?;
+    // By the server, of its own accord: nobody asks for it.
+    sees(&mut watch, over).await
+}
+
+#[tokio::test]
+async fn a_flag_that_the_server_evicts_is_told() -> Result<()> {
+    for policy in ["volatile-lru", "allkeys-lru"] {
+        let server = Server::start(&["--maxmemory-policy", policy])?;
+        let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+        put(&store, flag("a")).await?;
+        redis::cmd("EXPIRE").arg("ff:flag:a").arg(1_000).query_async::<()>(&mut raw).await?;
+        let mut watch = store.watch().await?;
+        assert_eq!(next(&mut watch).await?, Change::Resync);
+        redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query_async::<()>(&mut raw).await?;
+        // Whatever takes memory makes room, or finds that there is none to be made.
+        let _ = redis::cmd("SET").arg("other").arg("x").query_async::<()>(&mut raw).await;
+        match next(&mut watch).await? {
+            // Where all keys may go, so may the marker, and a store without it has been emptied.
+            Change::Lost if policy == "allkeys-lru" => assert_eq!(next(&mut watch).await?, Change::Resync),
+            change => assert_eq!(change, Change::Changed(Record::from(flag("a")).key()), "{policy}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_put_in_the_place_of_another_is_a_resync() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    put(&store, flag("a")).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    // One without a store, then the one that was.
+    for _ in 0..2 {
+        redis::cmd("SWAPDB").arg(&["0", "1"]).query_async::<()>(&mut raw).await?;
+        is_lost_and_found(&mut watch).await?;
+    }
+    put(&store, flag("b")).await?;
+    sees(&mut watch, flag("b")).await
 }
