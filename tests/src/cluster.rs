@@ -14,11 +14,12 @@ use crate::wait;
 /// How many slots there are.
 pub const SLOTS: u16 = 16_384;
 
-/// After so many milliseconds without a word a node takes another one for dead; a replica takes its master's place soon after.
+/// After so many milliseconds without a word a node takes another one for dead; a replica takes its master's
+/// place soon after.
 const NODE_TIMEOUT: &str = "2000";
 
-/// A cluster on loopback ports: the masters first, each with an equal part of the slots, then their replicas. Killed when it is
-/// dropped. Nodes are named by their position.
+/// A cluster on loopback ports: the masters first, each with an equal part of the slots, then their replicas.
+/// Killed when it is dropped. Nodes are named by their position.
 #[derive(Debug)]
 pub struct Cluster {
     nodes: Vec<Server>,
@@ -26,8 +27,8 @@ pub struct Cluster {
 }
 
 impl Cluster {
-    /// Starts one with that many masters, each with that many replicas; ready once every node sees every slot served
-    /// and every replica follows its master.
+    /// Starts one with that many masters, each with that many replicas; ready once every node sees every slot
+    /// served and every replica follows its master.
     pub async fn start(masters: usize, replicas: usize) -> Result<Self> {
         Self::start_with(masters, replicas, &[]).await
     }
@@ -86,8 +87,8 @@ impl Cluster {
         Ok(())
     }
 
-    /// Waits until every node that is up says that the cluster is ok and agrees about who serves each slot, and every replica among them
-    /// is in step with its master.
+    /// Waits until every node that is up says that the cluster is ok and agrees about who serves each slot,
+    /// and every replica among them is in step with its master.
     pub async fn wait_until_settled(&self) -> Result<()> {
         wait::until("the cluster is ok", async || self.is_settled().await).await
     }

@@ -16,8 +16,8 @@ impl Drop for Walker {
     }
 }
 
-/// Lets the program `walker` live for that long from its first commit on, kills it, and returns the last state that it said it had
-/// reached.
+/// Lets the program `walker` live for that long from its first commit on, kills it, and returns the last
+/// state that it said it had reached.
 pub fn after(mut walker: Command, life: Duration) -> Result<Option<u64>> {
     let mut walker = Walker(walker.stdin(Stdio::null()).stdout(Stdio::piped()).spawn()?);
     let said = BufReader::new(walker.0.stdout.take().context("no standard output")?);

@@ -1,4 +1,5 @@
-//! What the tests across crates share: servers to run against, alone and in groups, a proxy that counts, the origin, and a writer to be killed; what a client serves against what its store holds.
+//! What the tests across crates share: servers to run against, alone and in groups, a proxy that counts, the
+//! origin, and a writer to be killed; what a client serves against what its store holds.
 
 pub mod cluster;
 pub mod killed;

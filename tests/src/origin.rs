@@ -1,6 +1,7 @@
 //! The origin: the Redis backend of Python's litestar-flags in a process of its own, to share a store with.
 //!
-//! `FLAGS_TEST_ORIGIN_PYTHON` names the interpreter; `cargo xtask test` sets it, and makes the environment where there is none.
+//! `FLAGS_TEST_ORIGIN_PYTHON` names the interpreter; `cargo xtask test` sets it, and makes the environment
+//! where there is none.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -21,8 +22,8 @@ const CALL: Duration = Duration::from_secs(20);
 
 const DRIVER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/origin/driver.py");
 
-/// A running backend of the origin. Its calls block: a test whose server is reached through a task of its own, such as
-/// [`Proxy`](crate::proxy::Proxy), needs a runtime of several threads.
+/// A running backend of the origin. Its calls block: a test whose server is reached through a task of its
+/// own, such as [`Proxy`](crate::proxy::Proxy), needs a runtime of several threads.
 #[derive(Debug)]
 pub struct Origin {
     process: Child,
@@ -73,7 +74,8 @@ impl Origin {
         Ok(origin)
     }
 
-    /// Calls a method with these arguments. A record is a string, the JSON that is stored of it. An exception is [`Raised`].
+    /// Calls a method with these arguments. A record is a string, the JSON that is stored of it. An exception
+    /// is [`Raised`].
     pub fn call(&mut self, method: &str, args: &[Value]) -> Result<Value> {
         self.called.insert(method.to_owned());
         let mut line = vec![json!(method)];

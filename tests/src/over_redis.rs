@@ -1,4 +1,5 @@
-//! The conformance suite's harness over the Redis backend, with each driver, on one server and on groups of them.
+//! The conformance suite's harness over the Redis backend, with each driver, on one server and on groups of
+//! them.
 
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ pub enum Site {
     Sentinels(Arc<Sentinels>),
 }
 
-/// A suite of that name, over a store at the site, opened with the driver. A second handle has the other driver.
+/// A suite of that name, over a store at the site, opened with the driver. A second handle has the other
+/// driver.
 pub fn over(name: &str, driver: Driver, site: impl FnOnce() -> anyhow::Result<Site> + 'static) -> Suite {
     let harness = move || Ok(Arc::new(OverRedis { driver, site: site()? }) as Arc<dyn Harness>);
     Suite::new(name, harness)

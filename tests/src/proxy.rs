@@ -21,8 +21,8 @@ use script::Script;
 
 /// Stands between a client and a server that speak RESP.
 ///
-/// Bytes that follow each other without an answer in between are one round trip, however many commands they are. Faults are scripted by
-/// [`inject`](Self::inject). Dropped, it ends every connection.
+/// Bytes that follow each other without an answer in between are one round trip, however many commands they
+/// are. Faults are scripted by [`inject`](Self::inject). Dropped, it ends every connection.
 #[derive(Debug)]
 pub struct Proxy {
     port: u16,
@@ -123,8 +123,8 @@ impl Proxy {
         self.state.script().pending()
     }
 
-    /// Lets new connections pass from now on, and forgets the faults that are still to come and the delay. What a fault did to
-    /// a connection stays.
+    /// Lets new connections pass from now on, and forgets the faults that are still to come and the delay.
+    /// What a fault did to a connection stays.
     pub async fn heal(&self) -> Result<()> {
         *self.state.script() = Script::default();
         self.delay(Duration::ZERO);
@@ -189,7 +189,8 @@ async fn listen(listener: TcpListener, port: u16, state: Arc<State>, says: watch
         let now = *mode.borrow_and_update();
         match (now, &listener) {
             (Mode::Refusing, _) => listener = None,
-            // Nobody else is given a port that was just used, but its last connections may still be about to end.
+            // Nobody else is given a port that was just used, but its last connections may still be about to
+            // end.
             (_, None) => listener = TcpListener::bind(("127.0.0.1", port)).await.ok(),
             _ => {}
         }

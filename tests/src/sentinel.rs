@@ -13,16 +13,16 @@ pub const MASTER: &str = "main";
 const SENTINELS: usize = 3;
 const QUORUM: usize = 2;
 
-/// After so many milliseconds without a word a sentinel takes a server for dead. With 500, a busy machine sees servers replaced
-/// that are well, and sentinels that disagree for ever after two failovers at once.
+/// After so many milliseconds without a word a sentinel takes a server for dead. With 500, a busy machine
+/// sees servers replaced that are well, and sentinels that disagree for ever after two failovers at once.
 const SILENCE: u32 = 2_000;
 /// How many milliseconds a failover may take; after twice as many it is tried again.
 const FAILOVER: u32 = 8_000;
 
 /// A server and its replicas under three sentinels. Killed when it is dropped.
 ///
-/// Servers are named by their position; the first one is the master at the beginning. On a very busy machine the sentinels may
-/// replace it although it is well: ask [`master`](Self::master).
+/// Servers are named by their position; the first one is the master at the beginning. On a very busy machine
+/// the sentinels may replace it although it is well: ask [`master`](Self::master).
 #[derive(Debug)]
 pub struct Sentinels {
     servers: Vec<Server>,

@@ -1,9 +1,10 @@
 //! Redis servers for tests.
 //!
-//! Looked for in this order: an image in `FLAGS_TEST_REDIS_CONTAINER`, the URL in `FLAGS_TEST_REDIS_URL`, the binary in
-//! `FLAGS_TEST_REDIS_SERVER`, `redis-server` and `valkey-server` on the `PATH`, a container of a public image. A binary is
-//! started on an unused loopback port (another one, when somebody takes it first), in a directory of its own, without
-//! persistence, and killed when it is dropped. Tests of a process share one ([`Shared`]), each under a prefix of its own.
+//! Looked for in this order: an image in `FLAGS_TEST_REDIS_CONTAINER`, the URL in `FLAGS_TEST_REDIS_URL`, the
+//! binary in `FLAGS_TEST_REDIS_SERVER`, `redis-server` and `valkey-server` on the `PATH`, a container of a
+//! public image. A binary is started on an unused loopback port (another one, when somebody takes it first),
+//! in a directory of its own, without persistence, and killed when it is dropped. Tests of a process share
+//! one ([`Shared`]), each under a prefix of its own.
 
 mod container;
 
@@ -26,7 +27,8 @@ pub use container::Container;
 const READY: Duration = Duration::from_secs(10);
 /// How often another port is tried.
 const ATTEMPTS: usize = 5;
-/// Below the ports that systems give to outgoing connections, one of which might otherwise have it by the time that the server binds it.
+/// Below the ports that systems give to outgoing connections, one of which might otherwise have it by the
+/// time that the server binds it.
 const PORTS: std::ops::Range<u16> = 10_000..30_000;
 
 /// A server of the test's own, to freeze, restart or fill as it likes.
@@ -84,8 +86,8 @@ impl Server {
         self.args.get(at + 1).map(String::as_str)
     }
 
-    /// Starts it again after [`stop`](Self::stop), at the same port and in the same directory: empty, unless its arguments make it
-    /// persist its data.
+    /// Starts it again after [`stop`](Self::stop), at the same port and in the same directory: empty, unless
+    /// its arguments make it persist its data.
     pub fn run(&mut self) -> Result<()> {
         let binary = binary()?;
         let config = self.dir.path().join(CONFIG);
@@ -123,7 +125,8 @@ impl Server {
         Ok(())
     }
 
-    /// Asked by the socket, which nobody else has: another server may be at the port. A server binds its ports before its socket.
+    /// Asked by the socket, which nobody else has: another server may be at the port. A server binds its
+    /// ports before its socket.
     #[cfg(unix)]
     fn answers(&self) -> bool {
         let Ok(stream) = std::os::unix::net::UnixStream::connect(self.socket()) else {
@@ -232,12 +235,14 @@ fn is_unused(port: u16) -> bool {
     TcpListener::bind(("127.0.0.1", port)).is_ok()
 }
 
-/// The driver of a test program, of which some are built once for each: by its name, as `env!("CARGO_CRATE_NAME")` says it.
+/// The driver of a test program, of which some are built once for each: by its name, as
+/// `env!("CARGO_CRATE_NAME")` says it.
 pub fn driver_of(program: &str) -> Driver {
     if program.ends_with("_fred") { Driver::Fred } else { Driver::RedisRs }
 }
 
-/// A store at that URL that waits for long: on a busy machine the timeouts meant for production would be what is tested.
+/// A store at that URL that waits for long: on a busy machine the timeouts meant for production would be what
+/// is tested.
 pub fn patient(url: &str) -> flags_core::Result<RedisBuilder> {
     let builder = RedisStorage::builder(url)?;
     Ok(builder.connect_timeout(READY).command_timeout(READY).deadline(READY))

@@ -21,8 +21,8 @@ pub fn number(counter: &Record) -> Option<u64> {
 
 /// What the store holds in state `n`, and nothing else. State 0 is the empty store.
 ///
-/// From each state to the next, all of these are in one commit: values that change, records that come and go, and a flag that is
-/// deleted with what it owns.
+/// From each state to the next, all of these are in one commit: values that change, records that come and go,
+/// and a flag that is deleted with what it owns.
 pub fn records(n: u64) -> Vec<Record> {
     slots(n).into_iter().filter_map(|(record, there)| there.then_some(record)).collect()
 }
@@ -48,7 +48,8 @@ pub fn batch(n: u64, counter: Option<&Revision>) -> Batch {
     ops.into_iter().collect()
 }
 
-/// Every record that a state may hold, and whether this one does. The counter is the first, owners precede what they own.
+/// Every record that a state may hold, and whether this one does. The counter is the first, owners precede
+/// what they own.
 fn slots(n: u64) -> Vec<(Record, bool)> {
     let begun = n > 0;
     let at = Timestamp::UNIX_EPOCH;
@@ -104,8 +105,8 @@ fn fixed<T: std::str::FromStr<Err: std::fmt::Debug>>(of: u8) -> T {
     format!("00000000-0000-4000-8000-0000000000{of:02}").parse().expect("an id")
 }
 
-/// Brings the store to the next state for as long as it is let, saying on each line of the standard output which state it begins and which
-/// it has reached.
+/// Brings the store to the next state for as long as it is let, saying on each line of the standard output
+/// which state it begins and which it has reached.
 pub async fn walk(storage: &dyn flags_core::Storage) -> Result<()> {
     let key = counter();
     loop {
@@ -118,7 +119,8 @@ pub async fn walk(storage: &dyn flags_core::Storage) -> Result<()> {
             println!("begins {n}");
             match storage.commit(batch(n, revision.as_ref())).await {
                 Ok(effects) => revision = effects.into_iter().next().and_then(|effect| effect.after),
-                // What a writer that was killed had sent may arrive after it. Then this one begins from there.
+                // What a writer that was killed had sent may arrive after it. Then this one begins from
+                // there.
                 Err(error) if error.is_stale() => break,
                 Err(error) => return Err(error),
             }

@@ -16,8 +16,8 @@ pub struct Toll {
     pub missed: usize,
 }
 
-/// One fault at a random point ahead, then a while, then a way that is free again. A connection that was silenced stays so:
-/// whoever uses it has to find out.
+/// One fault at a random point ahead, then a while, then a way that is free again. A connection that was
+/// silenced stays so: whoever uses it has to find out.
 pub async fn once(proxy: &Proxy, rng: &mut Rng, longest: Duration) -> Result<Toll> {
     let fault = match rng.u8(..8) {
         0 | 1 => Fault::Cut,

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result};
 
-/// How long anything that a test waits for may take: far longer than it does, for machines that are busy with other things.
+/// How long anything that a test waits for may take: far longer than it does, for machines that are busy with
+/// other things.
 pub const BOUND: Duration = Duration::from_secs(60);
 /// How long to leave it alone before asking again.
 const PAUSE: Duration = Duration::from_millis(20);

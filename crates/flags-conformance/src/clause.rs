@@ -4,7 +4,8 @@ use std::fmt;
 
 macro_rules! clauses {
     ($($(#[$doc:meta])* $Clause:ident = $title:literal),+ $(,)?) => {
-        /// What a case checks: a clause of the contract that [`Storage`](flags_core::Storage) documents, or the typed API above it.
+        /// What a case checks: a clause of the contract that [`Storage`](flags_core::Storage) documents, or
+        /// the typed API above it.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         #[non_exhaustive]
         pub enum Clause {

@@ -59,8 +59,8 @@ impl Context {
         }
     }
 
-    /// Makes the record unreadable, as a foreign writer would: by these bytes or, where the store has no way to hold them, by a
-    /// member of a wrong type.
+    /// Makes the record unreadable, as a foreign writer would: by these bytes or, where the store has no way
+    /// to hold them, by a member of a wrong type.
     pub(crate) async fn spoil(&self, record: &Record, bytes: &str) -> Checked {
         if self.plants(&record.key(), bytes.as_bytes()).await? {
             return Ok(());
@@ -85,8 +85,8 @@ impl Context {
         self.namespace.clock().map_or_else(Timestamp::now, |clock| clock.now())
     }
 
-    /// How far ahead an expiry lies that a case will wait for: by the system clock long enough for a slow machine to
-    /// get there first, by one that is set anything.
+    /// How far ahead an expiry lies that a case will wait for: by the system clock long enough for a slow
+    /// machine to get there first, by one that is set anything.
     pub(crate) fn soon(&self) -> Duration {
         if self.namespace.clock().is_some() { Duration::from_secs(3_600) } else { Duration::from_secs(3) }
     }

@@ -1,6 +1,7 @@
 //! [`Model`]: the contract at its plainest, to compare a store with.
 //!
-//! A map and a loop, slow and without indexes: what it answers can be checked by reading the clauses beside it.
+//! A map and a loop, slow and without indexes: what it answers can be checked by reading the clauses beside
+//! it.
 
 use std::collections::BTreeMap;
 

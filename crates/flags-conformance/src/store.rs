@@ -11,7 +11,8 @@ use futures_util::StreamExt;
 use crate::stop::{Checked, Stop, describe, ensure, equal, fail, short, unexpected};
 use crate::watching::Watching;
 
-/// How long one call, or one item of a listing or watch, may take. Generous: it tells a hang from a slow machine.
+/// How long one call, or one item of a listing or watch, may take. Generous: it tells a hang from a slow
+/// machine.
 pub(crate) const BOUND: Duration = Duration::from_secs(10);
 
 /// How long to wait before looking again.

@@ -16,7 +16,8 @@ pub fn main(harness: impl Harness) -> ExitCode {
     run(harness, &Arguments::from_args()).exit_code()
 }
 
-/// Runs the suite as `cargo test` would, and prints what came. What cannot be run shows as ignored, with the reason.
+/// Runs the suite as `cargo test` would, and prints what came. What cannot be run shows as ignored, with the
+/// reason.
 pub fn run(harness: impl Harness, arguments: &Arguments) -> Conclusion {
     let harness: Arc<dyn Harness> = Arc::new(harness);
     let trials = cases::all().map(|case| trial(&harness, case)).collect();

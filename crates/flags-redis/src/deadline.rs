@@ -60,7 +60,8 @@ pub(crate) fn left() -> Duration {
     CLOCK.try_with(|clock| clock.get().left()).unwrap_or_default()
 }
 
-/// Waits for a moment before something is tried again, if there is time for that; else answers `false` at once.
+/// Waits for a moment before something is tried again, if there is time for that; else answers `false` at
+/// once.
 ///
 /// Jitter keeps many clients from knocking at a restarted server together.
 pub(crate) async fn pause() -> bool {

@@ -18,7 +18,8 @@ pub(crate) enum Failure {
     /// The server refused the connection, in its own words.
     #[error("refused")]
     Refused(#[source] ServerError),
-    /// The servers were changing which of them serves the store until the time was up; in the words of the last.
+    /// The servers were changing which of them serves the store until the time was up; in the words of the
+    /// last.
     #[error("unsettled")]
     Unsettled(#[source] ServerError),
     /// The store was closed.
@@ -91,7 +92,8 @@ pub(crate) fn from_following(failure: Failure) -> Error {
     }
 }
 
-/// The call was given up after its deadline; `handed` says whether a connection had it, `scans` whether it was scanning keys.
+/// The call was given up after its deadline; `handed` says whether a connection had it, `scans` whether it
+/// was scanning keys.
 pub(crate) fn past_deadline(deadline: std::time::Duration, handed: bool, scans: bool) -> Error {
     let error = if handed {
         unanswered(Intent::Write)
@@ -130,7 +132,8 @@ fn no_redis() -> Error {
     Error::new(ErrorKind::Unavailable, "the server answers as Redis does not; check what the URL leads to")
 }
 
-/// Whether it comes of an answer that the command does not have. Whoever gave it cannot be trusted with the next one.
+/// Whether it comes of an answer that the command does not have. Whoever gave it cannot be trusted with the
+/// next one.
 pub(crate) fn is_out_of_step(error: &Error) -> bool {
     let mut cause = std::error::Error::source(error);
     while let Some(inner) = cause {

@@ -1,10 +1,11 @@
 //! The only place where a Redis key is built or parsed.
 //!
 //! Two layers share the prefix. The origin's keys, which other programs read: `flag:{key}`, `flags`,
-//! `override:{flag_id}:{type}:{id}`, `schedule:{id}`, `schedules`, `schedules:flag:{flag_id}`, and the like. And ours, which the
-//! origin never reads: `ids`, `overrides`, `overrides:flag:{flag_id}`, `rollout_phases`, `segment:{id}`, `segments`,
-//! `segment_names`, `meta` and short-lived `probe:{uuid}`. A record's key always begins with a namespace that ends in a
-//! colon, which no index key does, so a flag may have any name without hiding an index.
+//! `override:{flag_id}:{type}:{id}`, `schedule:{id}`, `schedules`, `schedules:flag:{flag_id}`, and the like.
+//! And ours, which the origin never reads: `ids`, `overrides`, `overrides:flag:{flag_id}`, `rollout_phases`,
+//! `segment:{id}`, `segments`, `segment_names`, `meta` and short-lived `probe:{uuid}`. A record's key always
+//! begins with a namespace that ends in a colon, which no index key does, so a flag may have any name without
+//! hiding an index.
 
 use flags_core::{Alias, EntityId, EntityType, Error, ErrorKind, FlagId, FlagKey, Key, Kind, Result};
 use uuid::Uuid;
@@ -55,8 +56,8 @@ impl Keyspace {
         Ok(Self { prefix })
     }
 
-    /// What a cluster decides by where the keys are: what is between the first brace and the next closing one. `None` where the
-    /// prefix alone does not say it.
+    /// What a cluster decides by where the keys are: what is between the first brace and the next closing
+    /// one. `None` where the prefix alone does not say it.
     pub(crate) fn hash_tag(&self) -> Option<&str> {
         let (_, rest) = self.prefix.split_once('{')?;
         let (tag, _) = rest.split_once('}')?;

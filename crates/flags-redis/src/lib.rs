@@ -26,14 +26,15 @@
 //! | `redis+sentinel://[user:password@]host[:port],host[:port]/master[/db]` | the master that sentinels know by that name; `sentinel_user` and `sentinel_password` are for the sentinels |
 //! | `redis+cluster://[user:password@]host[:port],host[:port]?prefix={feature_flags}:` | a cluster; the prefix holds a hash tag |
 //!
-//! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are the same over TLS, sentinels included. The parameters are listed at
-//! [`RedisStorage::builder`], and everything can be given to a [`RedisBuilder`] instead.
+//! `rediss://`, `rediss+sentinel://` and `rediss+cluster://` are the same over TLS, sentinels included. The
+//! parameters are listed at [`RedisStorage::builder`], and everything can be given to a [`RedisBuilder`]
+//! instead.
 //!
 //! # What it needs
 //!
-//! Redis 6.2 or Valkey 7.2. The store keeps
-//! working without keyspace notifications, modules or any setting of the server; a server that evicts keys
-//! (`maxmemory-policy` other than `noeviction`) may evict flags, and [`health`](flags_core::Storage::health) says so.
+//! Redis 6.2 or Valkey 7.2. The store keeps working without keyspace notifications, modules or any setting of
+//! the server; a server that evicts keys (`maxmemory-policy` other than `noeviction`) may evict flags, and
+//! [`health`](flags_core::Storage::health) says so.
 //!
 //! An ACL user needs no more than this; opening names what is missing:
 //!
@@ -41,13 +42,20 @@
 //! ACL SETUSER app on >password ~feature_flags:* -@all +eval +evalsha +time +get +mget +set +del +pttl +type +sadd +srem +smembers +scard +sscan +zadd +zrem +zcard +zscan +zrangebyscore +zremrangebyscore +hget +hset +hsetnx +hdel +scan
 //! ```
 //!
-//! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred` also
-//! `+client|id +subscribe &__redis__:invalidate`; without them a watch is `Denied`, and a client asks from time to time instead. Where
-//! the server has no `CLIENT TRACKING` at all, the store does not declare the capability.
+//! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred`
+//! also `+client|id +subscribe &__redis__:invalidate`; without them a watch is `Denied`, and a client asks
+//! from time to time instead. Where the server has no `CLIENT TRACKING` at all, the store does not declare
+//! the capability.
 //!
-//! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for what `health` says of the
-//! server, and `+sort ~*` makes listings one round trip; without it they go by cursor. In a cluster `+cluster|slots +asking` are needed
-//! (`+cluster` before Redis 7), with sentinels `+role`, and there `+sentinel` for the user of the sentinels.
+//! A watch is told of every writer's changes, of expiry, eviction and emptied databases as they happen. Of
+//! `SWAPDB` no server tells: within about a second the watch notices that the store has another id, or none,
+//! and says `Lost` and `Resync`. Of a database that was copied together with that id (`COPY ... DB`) it
+//! notices nothing.
+//!
+//! `scan` can be left out with `foreign=index`. `+select` is needed for a database other than 0, `+info` for
+//! what `health` says of the server, and `+sort ~*` makes listings one round trip; without it they go by
+//! cursor. In a cluster `+cluster|slots +asking` are needed (`+cluster` before Redis 7), with sentinels
+//! `+role`, and there `+sentinel` for the user of the sentinels.
 //!
 #![doc = include_str!("../docs/durability.md")]
 //!

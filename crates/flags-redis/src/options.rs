@@ -18,8 +18,9 @@ const PREFIX: &str = "feature_flags:";
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 #[non_exhaustive]
 pub enum Foreign {
-    /// They may: their overrides, which are in no index, are found by scanning the keys, all that the database has. Listings of overrides
-    /// and deletes of flags take about a second for every few million, whoever's they are.
+    /// They may: their overrides, which are in no index, are found by scanning the keys, all that the
+    /// database has. Listings of overrides and deletes of flags take about a second for every few million,
+    /// whoever's they are.
     #[default]
     Scan,
     /// They do not: the indexes are complete, and listings and deletes of flags need no scan.
@@ -150,8 +151,8 @@ impl RedisBuilder {
         Self::new(Options::new(Place::At(Address::Unix(path.into()))))
     }
 
-    /// A store on the master that sentinels know by that name; by `host:port` of some of them, port 26379 where it is left
-    /// out. They are tried in turn, and the others that they name.
+    /// A store on the master that sentinels know by that name; by `host:port` of some of them, port 26379
+    /// where it is left out. They are tried in turn, and the others that they name.
     ///
     /// # Errors
     ///
@@ -168,9 +169,9 @@ impl RedisBuilder {
         Ok(Self::new(Options::new(Place::Sentinel { sentinels, master, login: Login::default() })))
     }
 
-    /// A store in a cluster; by `host:port` of some of its nodes, port 6379 where it is left out. They are tried in turn, and
-    /// the others that they name. Wants a [`prefix`](Self::prefix) with a hash tag, such as `{feature_flags}:`, so that
-    /// everything is on one node and a commit is atomic.
+    /// A store in a cluster; by `host:port` of some of its nodes, port 6379 where it is left out. They are
+    /// tried in turn, and the others that they name. Wants a [`prefix`](Self::prefix) with a hash tag, such
+    /// as `{feature_flags}:`, so that everything is on one node and a commit is atomic.
     ///
     /// # Errors
     ///
@@ -181,9 +182,10 @@ impl RedisBuilder {
 
     /// What every key begins with; `feature_flags:` unless said otherwise, as in the origin.
     ///
-    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash, a control character or an empty
-    /// hash tag `{}`, that is longer than 255 bytes, or whose last part is the name of a kind of record or of its indexes by flag
-    /// (`ff:flag:`, `ff:schedules:`): its keys would lie among those of the store under `ff:`. An empty prefix is allowed, and wants a database of its own.
+    /// Opening fails with `Invalid` for a prefix that holds `*`, `?`, `[`, `]`, a backslash, a control
+    /// character or an empty hash tag `{}`, that is longer than 255 bytes, or whose last part is the name of
+    /// a kind of record or of its indexes by flag (`ff:flag:`, `ff:schedules:`): its keys would lie among
+    /// those of the store under `ff:`. An empty prefix is allowed, and wants a database of its own.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.options.prefix = prefix.into();
         self
@@ -212,8 +214,8 @@ impl RedisBuilder {
         self
     }
 
-    /// Whether connections are secured by TLS, those to sentinels too; a URL that begins with `rediss` says so as well. Opening fails
-    /// with `Invalid` for a socket.
+    /// Whether connections are secured by TLS, those to sentinels too; a URL that begins with `rediss` says
+    /// so as well. Opening fails with `Invalid` for a socket.
     pub fn tls(mut self, tls: bool) -> Self {
         self.options.secure = tls;
         self
@@ -225,8 +227,8 @@ impl RedisBuilder {
         self
     }
 
-    /// Which client library to use; unless said otherwise `redis-rs` where it is compiled in, else `fred`. Opening fails with
-    /// `Unsupported` for one that is not.
+    /// Which client library to use; unless said otherwise `redis-rs` where it is compiled in, else `fred`.
+    /// Opening fails with `Unsupported` for one that is not.
     pub fn driver(mut self, driver: Driver) -> Self {
         self.options.driver = Some(driver);
         self
@@ -238,53 +240,56 @@ impl RedisBuilder {
         self
     }
 
-    /// The certificate by which this client is known under TLS, followed by those between it and the server's authority, and its
-    /// key; both as PEM.
+    /// The certificate by which this client is known under TLS, followed by those between it and the server's
+    /// authority, and its key; both as PEM.
     pub fn client_certificate(mut self, cert: impl Into<Vec<u8>>, key: impl Into<String>) -> Self {
         self.options.tls.client_cert = Some(cert.into());
         self.options.tls.client_key = Some(Secret::new(key));
         self
     }
 
-    /// Acknowledges a commit only when so many replicas have it, for which it waits so long; see [durability](crate#durability). Where they
-    /// do not have it in time the commit is `Indeterminate`, and its error says how many do: it is applied, and lost if the
-    /// server is lost before they have it.
+    /// Acknowledges a commit only when so many replicas have it, for which it waits so long; see
+    /// [durability](crate#durability). Where they do not have it in time the commit is `Indeterminate`, and
+    /// its error says how many do: it is applied, and lost if the server is lost before they have it.
     ///
-    /// Commits of such a store take a few connections of their own, and one more round trip each. The time ends
-    /// before the [`deadline`](Self::deadline) in any case.
+    /// Commits of such a store take a few connections of their own, and one more round trip each. The time
+    /// ends before the [`deadline`](Self::deadline) in any case.
     pub fn replicas(mut self, replicas: u16, timeout: Duration) -> Self {
         self.options.concern.replicas = replicas;
         self.options.concern.timeout = timeout;
         self
     }
 
-    /// Acknowledges a commit only when the server has it on disk, and with [`replicas`](Self::replicas) so many of them on theirs,
-    /// for which it waits so long, for both alike. Otherwise as there.
+    /// Acknowledges a commit only when the server has it on disk, and with [`replicas`](Self::replicas) so
+    /// many of them on theirs, for which it waits so long, for both alike. Otherwise as there.
     ///
-    /// Opening fails with `Unsupported` for a server that cannot say so (before Redis 7.2) or writes no append-only file.
+    /// Opening fails with `Unsupported` for a server that cannot say so (before Redis 7.2) or writes no
+    /// append-only file.
     pub fn fsync(mut self, timeout: Duration) -> Self {
         self.options.concern.fsync = true;
         self.options.concern.timeout = timeout;
         self
     }
 
-    /// How long one attempt to connect may take, to each server that is tried; 1 s unless said otherwise. That is time for a handshake
-    /// with TLS across continents; where several sentinels or nodes are named and some of them may be silent, less lets others be
-    /// tried before the [`deadline`](Self::deadline).
+    /// How long one attempt to connect may take, to each server that is tried; 1 s unless said otherwise.
+    /// That is time for a handshake with TLS across continents; where several sentinels or nodes are named
+    /// and some of them may be silent, less lets others be tried before the [`deadline`](Self::deadline).
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.options.connect_timeout = timeout;
         self
     }
 
-    /// How long one command may take; 1 s unless said otherwise. After two in a row without an answer the connection is made anew, also
-    /// where they were given up before, at the [`deadline`](Self::deadline) or by dropping the call.
+    /// How long one command may take; 1 s unless said otherwise. After two in a row without an answer the
+    /// connection is made anew, also where they were given up before, at the [`deadline`](Self::deadline) or
+    /// by dropping the call.
     pub fn command_timeout(mut self, timeout: Duration) -> Self {
         self.options.command_timeout = timeout;
         self
     }
 
-    /// How long a whole call may take, [`open`](Self::open) too, connecting and all round trips included; of a listing, and of the
-    /// scan that comes before deleting a flag under [`Foreign::Scan`], each page. 2 s unless said otherwise.
+    /// How long a whole call may take, [`open`](Self::open) too, connecting and all round trips included; of
+    /// a listing, and of the scan that comes before deleting a flag under [`Foreign::Scan`], each page. 2 s
+    /// unless said otherwise.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.options.deadline = deadline;
         self

@@ -27,8 +27,8 @@ impl Command {
     /// `MGET`. Its answer is read by [`Reply::values`], since it may go on after the last key.
     pub(crate) fn mget<K: Into<Vec<u8>>>(keys: impl IntoIterator<Item = K>) -> Self {
         let mut command = Self::new("MGET").args(keys);
-        // Of a length that no push has, since it begins with what is stored: see `driver::Link::send`. By a key that is asked for
-        // anyway, since another one may be on another node.
+        // Of a length that no push has, since it begins with what is stored: see `driver::Link::send`. By a
+        // key that is asked for anyway, since another one may be on another node.
         if let 4..=6 = command.args.len()
             && let Some(last) = command.args.last().cloned()
         {
@@ -43,7 +43,8 @@ impl Command {
         self
     }
 
-    /// Whether that can be its answer, as far as the shape tells. What cannot is the answer to another command, or not of a Redis.
+    /// Whether that can be its answer, as far as the shape tells. What cannot is the answer to another
+    /// command, or not of a Redis.
     pub(crate) fn may_be_answered(&self, reply: &Reply) -> bool {
         use Reply::{Bytes, Int, List, Nil};
         let strings = |items: &[Reply]| items.iter().all(|item| matches!(item, Nil | Bytes(_)));

@@ -33,8 +33,8 @@ impl Script {
         command("EVALSHA", &self.digest, keys, args)
     }
 
-    /// Runs it, by its text if the server has forgotten it. A script that is not known did not run, so that this
-    /// repeats nothing. Answers its reply and the number of the connection that it came from.
+    /// Runs it, by its text if the server has forgotten it. A script that is not known did not run, so that
+    /// this repeats nothing. Answers its reply and the number of the connection that it came from.
     pub(crate) async fn run(
         &self,
         connection: &Connection,

@@ -181,8 +181,8 @@ fn file(name: &str, path: &str) -> Result<Vec<u8>> {
     })
 }
 
-/// The URL with one host at the most, and the hosts. The URL parser knows no list of them, and wants one after credentials, which
-/// a socket has none of: `redis+unix://:password@/path`.
+/// The URL with one host at the most, and the hosts. The URL parser knows no list of them, and wants one
+/// after credentials, which a socket has none of: `redis+unix://:password@/path`.
 fn apart(text: &str) -> (Cow<'_, str>, Vec<String>) {
     let Some((scheme, rest)) = text.split_once("://") else { return (Cow::Borrowed(text), Vec::new()) };
     let (authority, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));

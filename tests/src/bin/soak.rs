@@ -1,7 +1,9 @@
-//! Many tasks at one store for minutes, over a way that fails now and then, and a client that follows: what is held does not grow.
+//! Many tasks at one store for minutes, over a way that fails now and then, and a client that follows: what
+//! is held does not grow.
 //!
-//! `soak MINUTES [redis-rs|fred]`; `cargo xtask soak` runs it. Needs Linux, whose `/proc` it reads. Fails when the connections, the memory or
-//! the open files of the last third of the time are more than those of the second third, give or take.
+//! `soak MINUTES [redis-rs|fred]`; `cargo xtask soak` runs it. Needs Linux, whose `/proc` it reads. Fails
+//! when the connections, the memory or the open files of the last third of the time are more than those of
+//! the second third, give or take.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

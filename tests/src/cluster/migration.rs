@@ -9,7 +9,8 @@ const TIMEOUT: usize = 10_000;
 
 /// A slot on its way. The keys that have moved already are asked for at the old master, which answers ASK.
 ///
-/// Dropped before [`finish`](Self::finish) it leaves the slot in between, as an operator would who was interrupted.
+/// Dropped before [`finish`](Self::finish) it leaves the slot in between, as an operator would who was
+/// interrupted.
 #[derive(Debug)]
 #[must_use]
 pub struct Migration<'a> {

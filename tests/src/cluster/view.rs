@@ -28,7 +28,8 @@ impl Cluster {
         Ok(serving)
     }
 
-    /// Waits until all that are up say that another node than that one is the slot's master, and that the cluster is ok.
+    /// Waits until all that are up say that another node than that one is the slot's master, and that the
+    /// cluster is ok.
     pub async fn wait_for_failover(&self, slot: u16, from: usize) -> Result<usize> {
         wait::found("another master", async || {
             let master = self.agreed(slot).await?.filter(|master| *master != from);

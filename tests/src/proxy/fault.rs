@@ -11,14 +11,15 @@ pub enum Fault {
     Hold,
     /// The connection ends for both.
     Cut,
-    /// From this point on nothing of this direction arrives. The connection stays, and so does the other direction.
+    /// From this point on nothing of this direction arrives. The connection stays, and so does the other
+    /// direction.
     Lose,
     /// This direction ends, as if its sender had no more to say; the other one goes on.
     HalfClose,
     /// The connection ends for both, and new ones are refused until the proxy is healed.
     Refuse,
-    /// From this point on nothing arrives in either direction, and new connections are accepted and get no answer until the
-    /// proxy is healed.
+    /// From this point on nothing arrives in either direction, and new connections are accepted and get no
+    /// answer until the proxy is healed.
     Blackhole,
 }
 

@@ -22,7 +22,8 @@ pub(super) struct Piece {
 }
 
 impl Frames {
-    /// The piece at the beginning of these bytes, which are at least one: up to the end of the message, if it is among them.
+    /// The piece at the beginning of these bytes, which are at least one: up to the end of the message, if it
+    /// is among them.
     pub(super) fn next(&mut self, bytes: &[u8]) -> Piece {
         let begins = self.missing == 0;
         if begins {

@@ -18,8 +18,8 @@ impl Script {
         self.plans.len()
     }
 
-    /// A piece of one message comes by: how much of it passes before the first fault, if there is one. `begins` says that
-    /// it is the beginning of a command or a reply.
+    /// A piece of one message comes by: how much of it passes before the first fault, if there is one.
+    /// `begins` says that it is the beginning of a command or a reply.
     pub(super) fn meet(&mut self, side: Side, begins: bool, length: usize) -> Option<(usize, Fault)> {
         let traffic = &mut self.traffic;
         let (messages, bytes) = match side {

@@ -13,7 +13,8 @@ use tokio::sync::oneshot;
 pub(super) const VARIABLE: &str = "FLAGS_TEST_REDIS_CONTAINER";
 /// What is pulled where nobody says what.
 const DEFAULT: &str = "redis:7";
-/// Which run of the tests a container belongs to: `cargo xtask test` names its own, and removes what is left of it.
+/// Which run of the tests a container belongs to: `cargo xtask test` names its own, and removes what is left
+/// of it.
 const RUN: &str = "FLAGS_TEST_RUN";
 const LABEL: &str = "feature-flags-test-run";
 
@@ -31,7 +32,8 @@ pub struct Container {
 }
 
 impl Container {
-    /// Starts one of that image: the name, a colon and the tag, or `1` for the default. It is pulled if it is not there.
+    /// Starts one of that image: the name, a colon and the tag, or `1` for the default. It is pulled if it is
+    /// not there.
     pub fn start(image: &str) -> Result<Self> {
         let (name, tag) = named(image);
         let (says, answer) = mpsc::channel();

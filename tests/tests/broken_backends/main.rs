@@ -1,7 +1,8 @@
-//! Proof that the cases can fail: backends that are wrong in just one way, and the clause that finds each out.
+//! Proof that the cases can fail: backends that are wrong in just one way, and the clause that finds each
+//! out.
 //!
-//! Each is the reference backend with one fault. A fault may break several clauses; the table names the one that
-//! must notice it.
+//! Each is the reference backend with one fault. A fault may break several clauses; the table names the one
+//! that must notice it.
 
 mod broken;
 mod commits;

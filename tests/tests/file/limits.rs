@@ -54,8 +54,8 @@ async fn a_disk_that_is_full_leaves_the_old_state() -> Result<()> {
     Ok(())
 }
 
-/// Runs the walker as a user who owns nothing here. An administrator may become one; anybody else is one already, of files
-/// whose permissions were taken away.
+/// Runs the walker as a user who owns nothing here. An administrator may become one; anybody else is one
+/// already, of files whose permissions were taken away.
 #[cfg(unix)]
 fn as_nobody(walker: &Path, path: &Path) -> Result<Output> {
     use std::os::unix::process::CommandExt as _;
@@ -89,7 +89,8 @@ async fn whoever_has_no_permission_is_denied_and_changes_nothing() -> Result<()>
         (0o700, 0o644, "a directory that may not be entered"),
         (0o555, 0o666, "a directory in which no draft can be made"),
     ] {
-        // Of whom the files are is who runs the tests; without an administrator's powers that is the writer too.
+        // Of whom the files are is who runs the tests; without an administrator's powers that is the writer
+        // too.
         mode(&path, of_file)?;
         mode(&place, if of_directory == 0o700 && !is_root()? { 0o000 } else { of_directory })?;
         let output = as_nobody(&walker, &path)?;

@@ -1,4 +1,5 @@
-//! What other tests put around the store, groups of servers and a proxy with faults: that it does what those rely on.
+//! What other tests put around the store, groups of servers and a proxy with faults: that it does what those
+//! rely on.
 
 mod cluster;
 mod fault_proxy;

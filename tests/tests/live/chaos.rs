@@ -1,4 +1,5 @@
-//! Many changes while the way to the server is cut, silenced and held up at random: in the end the replica is the store.
+//! Many changes while the way to the server is cut, silenced and held up at random: in the end the replica is
+//! the store.
 //!
 //! `FLAGS_TEST_CHAOS=RUNSxSECONDS` runs it more often and for longer; `cargo xtask nightly` does.
 

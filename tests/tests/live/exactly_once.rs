@@ -1,5 +1,5 @@
-//! Eight schedulers in processes of their own, some killed and one frozen in the middle of their work: by the server's own account each change is
-//! applied once, and those of a flag in order.
+//! Eight schedulers in processes of their own, some killed and one frozen in the middle of their work: by the
+//! server's own account each change is applied once, and those of a flag in order.
 
 use std::collections::HashMap;
 use std::process::{Child, Command, Stdio};

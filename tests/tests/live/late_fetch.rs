@@ -63,7 +63,8 @@ async fn a_late_reply_is_not_installed(driver: Driver) -> Result<()> {
         let held_fetch = tells(&mut watch).await? && served(&client) == before;
         put(&writer, new, &flag).await?;
         if held_fetch && tells(&mut watch).await? {
-            // The client knows of `new` while what it fetched, `old`, arrives. What it fetches next is held too.
+            // The client knows of `new` while what it fetched, `old`, arrives. What it fetches next is held
+            // too.
             proxy.inject(Fault::Hold, At::Reply(1));
             proxy.release();
             tokio::time::timeout(BOUND, proxy.held()).await.context("nothing is fetched again")?;
@@ -78,7 +79,8 @@ async fn a_late_reply_is_not_installed(driver: Driver) -> Result<()> {
             Ok(served(&client) == new)
         })
         .await?;
-        // What is told next round is of the next round. A client has no use for this record, and fetches nothing.
+        // What is told next round is of the next round. A client has no use for this record, and fetches
+        // nothing.
         let fence = ScheduledChange::new(flag.id, ChangeType::Enable, Timestamp::UNIX_EPOCH);
         writer.commit(Batch::new().put(fence.clone(), Expect::Absent)).await?;
         let told =

@@ -56,7 +56,8 @@ impl Bed {
         assert_eq!(self.client.string_value("greeting", "default", &user("bob")), greeting);
     }
 
-    /// The time of the fastest of some thousands of evaluations in a row: what they cost when nothing is in the way.
+    /// The time of the fastest of some thousands of evaluations in a row: what they cost when nothing is in
+    /// the way.
     fn fastest(&self) -> Duration {
         let bob = user("bob");
         let round = || {

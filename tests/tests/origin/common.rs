@@ -110,7 +110,8 @@ impl Pair {
         })
     }
 
-    /// What the origin sees of a flag and what belongs to it; its overrides are those of `user` with these ids.
+    /// What the origin sees of a flag and what belongs to it; its overrides are those of `user` with these
+    /// ids.
     pub(crate) fn they_see(&mut self, flag: &Flag, users: &[&str]) -> Result<BTreeMap<Key, Record>> {
         let (key, id) = (json!(flag.key), json!(flag.id));
         let theirs = &mut self.theirs;
@@ -183,7 +184,8 @@ pub(crate) async fn snapshot(
         .collect())
 }
 
-/// The same records, as JSON: either library writes the same value in its own way, with other white space and escapes.
+/// The same records, as JSON: either library writes the same value in its own way, with other white space and
+/// escapes.
 #[track_caller]
 pub(crate) fn assert_same(left: &BTreeMap<Key, Record>, right: &BTreeMap<Key, Record>, what: &str) {
     let json = |record: &Record| -> Value {

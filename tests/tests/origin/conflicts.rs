@@ -1,4 +1,5 @@
-//! A write of the origin between our read and our write is seen, though it knows nothing of revisions (C3, C4).
+//! A write of the origin between our read and our write is seen, though it knows nothing of revisions (C3,
+//! C4).
 
 use anyhow::{Context as _, Result};
 use flags_core::storage::{Batch, Expect};

@@ -94,7 +94,8 @@ async fn what_is_due_of_a_flag_that_is_gone() -> Result<()> {
     let pending = [json!(theirs.id), json!(true)];
     assert_eq!(p.theirs.all::<ScheduledChange>("get_scheduled_changes", &pending)?.len(), 1);
 
-    // Its own processor would meet them in every round. Ours says once what is wrong, and goes on with the others.
+    // Its own processor would meet them in every round. Ours says once what is wrong, and goes on with the
+    // others.
     let storage = p.storage.clone();
     let report = Scheduler::builder(storage).build().run_due(Timestamp::now()).await?;
     assert_eq!((report.refused.len(), report.applied.len()), (2, 1), "{report:?}");
@@ -267,7 +268,8 @@ async fn many_reads_where_one_would_do() -> Result<()> {
     Ok(())
 }
 
-/// What `killed` shows of us at random moments, for the origin at a chosen one: its second command is refused.
+/// What `killed` shows of us at random moments, for the origin at a chosen one: its second command is
+/// refused.
 #[tokio::test]
 async fn a_write_that_is_cut_off_half_way() -> Result<()> {
     let server = Server::start(&[])?;

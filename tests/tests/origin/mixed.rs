@@ -128,8 +128,8 @@ impl Run {
         self.model.insert(record.key(), record);
     }
 
-    /// Creates what is not there, updates what is; what has no owner is refused where it is made, not where it is
-    /// updated (C6).
+    /// Creates what is not there, updates what is; what has no owner is refused where it is made, not where
+    /// it is updated (C6).
     async fn we_put(&mut self, record: Record, there: bool) -> Result<&'static str> {
         let ours = &self.p.ours;
         // Overrides have no update: they are put, whether there or not.
@@ -214,13 +214,15 @@ impl Run {
         Ok("they delete")
     }
 
-    /// The model, our view and theirs are the same. What lost its flag stays where it was, and is seen by both.
+    /// The model, our view and theirs are the same. What lost its flag stays where it was, and is seen by
+    /// both.
     async fn compare(&mut self) -> Result<()> {
         let mut ours = BTreeMap::new();
         for kind in [Kind::Flag].into_iter().chain(Kind::OWNED) {
             ours.extend(self.p.listed(Query::All(kind)).await?);
         }
-        // Phases of a flag that is gone are found through the index of the flag, which no listing of all looks for.
+        // Phases of a flag that is gone are found through the index of the flag, which no listing of all
+        // looks for.
         for flag in &self.flags {
             for kind in Kind::OWNED {
                 ours.extend(self.p.listed(Query::Owned(kind, flag.id)).await?);

@@ -68,7 +68,8 @@ async fn ours_are_theirs_and_theirs_are_ours() -> Result<()> {
         let value: Json = text.parse()?;
         let python = p.theirs.repr(text)?;
 
-        // Ours: kept as written, read by them as Python reads the text itself, and once more after they rewrote it.
+        // Ours: kept as written, read by them as Python reads the text itself, and once more after they
+        // rewrote it.
         let (flag, over, change) = carriers(&format!("ours-{n}"), &value);
         let flag = p.ours.create_flag(flag).await?.into_value();
         let over = p.ours.create_override(over).await?.into_value();

@@ -41,7 +41,8 @@ struct Schedules {
     time_schedules: Vec<TimeSchedule>,
 }
 
-/// When each schedule of a request opens next, but for those in another time zone than UTC: a documented deviation.
+/// When each schedule of a request opens next, but for those in another time zone than UTC: a documented
+/// deviation.
 fn openings(request: &Json) -> Vec<Option<Option<Timestamp>>> {
     let Schedules { at, time_schedules } = request.to().expect("a request has an instant");
     let next = |schedule: TimeSchedule| {

@@ -1,4 +1,5 @@
-//! What an operator does to a server while a store is open: each has a clear error of its own, or is recovered from.
+//! What an operator does to a server while a store is open: each has a clear error of its own, or is
+//! recovered from.
 
 use anyhow::Result;
 use flags_core::storage::Query;
@@ -49,7 +50,8 @@ async fn a_connection_that_the_server_ends_is_made_anew() -> Result<()> {
     let (store, mut raw) = open(&server).await?;
     for round in 0..10 {
         run(&mut raw, &["CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes"]).await?;
-        // A write that meets the dead connection may be in doubt, and is never sent twice; the next one works.
+        // A write that meets the dead connection may be in doubt, and is never sent twice; the next one
+        // works.
         match put(&store, flag(&format!("f{round}"))).await {
             Ok(_) => {}
             Err(error) => assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error:?}"),
@@ -90,7 +92,8 @@ async fn a_name_that_leads_to_another_primary_is_followed() -> Result<()> {
     let proxy = Proxy::to(server.port()).await?;
     let store = patient(&proxy.url())?.prefix("ff:").open().await?;
     works(&store, "a").await?;
-    // As services fail over: the former primary follows the new one, the name leads there, and connections stay.
+    // As services fail over: the former primary follows the new one, the name leads there, and connections
+    // stay.
     let port = next.port().to_string();
     run(&mut raw(&server.url()).await?, &["REPLICAOF", "127.0.0.1", &port]).await?;
     proxy.point_to(next.port());

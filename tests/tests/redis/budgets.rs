@@ -26,8 +26,8 @@ impl Counted {
         Ok(Self { server, proxy, prefix, store })
     }
 
-    /// So many round trips, where about so many records are asked for by a few commands each. `fred` writes 8 KiB at a time without
-    /// waiting for an answer, but one may come in between.
+    /// So many round trips, where about so many records are asked for by a few commands each. `fred` writes 8
+    /// KiB at a time without waiting for an answer, but one may come in between.
     fn took(&self, trips: usize, records: usize, what: &str) {
         let most = if driver() == Driver::Fred { trips + 1 + records / 8 } else { trips };
         let took = self.proxy.take();

@@ -1,4 +1,5 @@
-//! Every key that a script touches is declared: elsewhere (Dragonfly, some clusters) a script may touch no other.
+//! Every key that a script touches is declared: elsewhere (Dragonfly, some clusters) a script may touch no
+//! other.
 
 use anyhow::{Result, ensure};
 use flags_core::storage::{Batch, Expect};

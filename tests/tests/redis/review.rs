@@ -156,7 +156,8 @@ async fn a_first_write_that_is_refused_has_changed_nothing() -> Result<()> {
     Ok(())
 }
 
-/// A store behind a proxy; before anything is passed on to the server, the flag `a` becomes what `meddle` says.
+/// A store behind a proxy; before anything is passed on to the server, the flag `a` becomes what `meddle`
+/// says.
 async fn meddled(
     server: &Server,
     meddle: impl Fn(&[u8]) -> Option<Vec<u8>> + Send + Sync + 'static,

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use flags_core::storage::{BoxStream, Capability, Change};
-use flags_core::{ErrorKind, Record, Storage as _};
+use flags_core::{ErrorKind, Record, Storage as _, Timestamp};
 use flags_redis::{Driver, RedisStorage};
+use flags_tests::proxy::Proxy;
 use flags_tests::server::Server;
 use flags_tests::wait::until;
 use futures_util::StreamExt as _;
+use redis::aio::MultiplexedConnection;
 
 use crate::common::{change, driver, flag, patient, phase, put, raw, user};
 
@@ -30,6 +32,22 @@ async fn next(watch: &mut BoxStream<'static, Change>) -> Result<Change> {
 async fn sees(watch: &mut BoxStream<'static, Change>, record: impl Into<Record>) -> Result<()> {
     let key = record.into().key();
     assert_eq!(next(watch).await?, Change::Changed(key));
+    Ok(())
+}
+
+/// Ends the connection that the store is followed by, or those that commands go by. There is one of the
+/// former.
+async fn kill(raw: &mut MultiplexedConnection, follows: bool) -> Result<()> {
+    let list: String = redis::cmd("CLIENT").arg("LIST").query_async(raw).await?;
+    let own: i64 = redis::cmd("CLIENT").arg("ID").query_async(raw).await?;
+    for line in list.lines() {
+        let fact = |name: &str| line.split(' ').find_map(|fact| fact.strip_prefix(name)?.strip_prefix('='));
+        let (id, flags) = (fact("id").context("an id")?, fact("flags").context("flags")?);
+        // B: it is told of changes. S: a replica.
+        if id != own.to_string() && !flags.contains('S') && flags.contains('B') == follows {
+            redis::cmd("CLIENT").arg(&["KILL", "ID", id]).query_async::<()>(raw).await?;
+        }
+    }
     Ok(())
 }
 
@@ -70,7 +88,7 @@ async fn a_user_may_watch_with_what_the_documentation_says_and_not_without() -> 
     Ok(())
 }
 
-async fn acl(raw: &mut redis::aio::MultiplexedConnection, rules: &[&str]) -> Result<()> {
+async fn acl(raw: &mut MultiplexedConnection, rules: &[&str]) -> Result<()> {
     Ok(redis::cmd("ACL").arg("SETUSER").arg(rules).query_async::<()>(raw).await?)
 }
 
@@ -226,6 +244,31 @@ async fn a_broken_connection_is_lost_and_found() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_name_that_leads_to_another_server_is_followed_there() -> Result<()> {
+    let former = Server::start(&[])?;
+    let proxy = Proxy::to(former.port()).await?;
+    let store = patient(&proxy.url())?.prefix("ff:").open().await?;
+    let heir = Server::start(&["--replicaof", "127.0.0.1", &former.port().to_string()])?;
+    let mut raw = (raw(&former.url()).await?, raw(&heir.url()).await?);
+    until("the heir has everything", async || {
+        let marked: i64 = redis::cmd("EXISTS").arg("ff:meta").query_async(&mut raw.1.clone()).await?;
+        Ok(marked == 1)
+    })
+    .await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    redis::cmd("REPLICAOF").arg(&["NO", "ONE"]).query_async::<()>(&mut raw.1).await?;
+    // The former server lives on, and so does whatever leads to it already.
+    proxy.point_to(heir.port());
+    kill(&mut raw.0, false).await?;
+    is_lost_and_found(&mut watch).await?;
+    redis::cmd("SET").arg("ff:flag:a").arg("{}").query_async::<()>(&mut raw.1).await?;
+    sees(&mut watch, flag("a")).await?;
+    put(&store, flag("b")).await?;
+    sees(&mut watch, flag("b")).await
+}
+
+#[tokio::test]
 async fn a_frozen_server_is_lost_and_found() -> Result<()> {
     let server = Server::start(&[])?;
     let store = open(&server).await?;
@@ -268,4 +311,130 @@ async fn watches_share_a_connection_that_ends_with_the_last_of_them() -> Result<
     store.close().await?;
     assert!(tokio::time::timeout(PATIENCE, watch.next()).await?.is_none());
     until("the store is closed", async || Ok(connections().await? == 0)).await
+}
+
+#[tokio::test]
+async fn a_watch_that_begins_while_the_store_is_lost_begins_once_it_is_found() -> Result<()> {
+    let mut server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let mut first = store.watch().await?;
+    assert_eq!(next(&mut first).await?, Change::Resync);
+    for round in 0..5 {
+        server.stop();
+        assert_eq!(next(&mut first).await?, Change::Lost);
+        let error = store.watch().await.map(drop).unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error:?}");
+        server.run()?;
+        // What an earlier attempt has found is no answer.
+        let mut second = store.watch().await.with_context(|| format!("round {round}"))?;
+        assert_eq!(next(&mut second).await?, Change::Resync);
+        assert_eq!(next(&mut first).await?, Change::Resync);
+        put(&store, flag("a")).await?;
+        for watch in [&mut first, &mut second] {
+            sees(watch, flag("a")).await?;
+        }
+    }
+    server.stop();
+    assert_eq!(next(&mut first).await?, Change::Lost);
+    store.close().await?;
+    assert!(tokio::time::timeout(PATIENCE, first.next()).await?.is_none());
+    Ok(())
+}
+
+#[test]
+fn a_watch_outlives_the_runtime_that_another_was_begun_in() -> Result<()> {
+    let server = Server::start(&[])?;
+    let runtime = || tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let here = runtime()?;
+    for round in 0..50 {
+        let there = runtime()?;
+        let store = here.block_on(open(&server))?;
+        let mut first = there.block_on(store.watch())?;
+        // Somebody begins to watch while that runtime ends.
+        let ending = std::thread::spawn(move || drop(there));
+        for _ in 0..10 {
+            let begun = here.block_on(store.watch()).map(drop);
+            begun.with_context(|| format!("round {round}"))?;
+        }
+        ending.join().expect("it ends");
+        here.block_on(async {
+            while tokio::time::timeout(PATIENCE, first.next()).await?.is_some() {}
+            let mut second = store.watch().await?;
+            assert_eq!(next(&mut second).await?, Change::Resync);
+            let one = flag(&format!("f{round}"));
+            put(&store, one.clone()).await?;
+            sees(&mut second, one).await
+        })?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_follow_connection_that_ends_alone_is_lost_and_found() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    for round in 0..3 {
+        kill(&mut raw, true).await?;
+        is_lost_and_found(&mut watch).await?;
+        // Commands have a connection of their own.
+        let one = flag(&format!("f{round}"));
+        put(&store, one.clone()).await?;
+        sees(&mut watch, one).await?;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_record_that_expires_is_told() -> Result<()> {
+    let server = Server::start(&[])?;
+    let store = open(&server).await?;
+    let owner = flag("a");
+    put(&store, owner.clone()).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    let mut over = user(owner.id, "x");
+    over.expires_at = Timestamp::from_unix_micros(Timestamp::now().unix_micros() + 3_000_000);
+    put(&store, over.clone()).await?;
+    sees(&mut watch, over.clone()).await?;
+    // By the server, of its own accord: nobody asks for it.
+    sees(&mut watch, over).await
+}
+
+#[tokio::test]
+async fn a_flag_that_the_server_evicts_is_told() -> Result<()> {
+    for policy in ["volatile-lru", "allkeys-lru"] {
+        let server = Server::start(&["--maxmemory-policy", policy])?;
+        let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+        put(&store, flag("a")).await?;
+        redis::cmd("EXPIRE").arg("ff:flag:a").arg(1_000).query_async::<()>(&mut raw).await?;
+        let mut watch = store.watch().await?;
+        assert_eq!(next(&mut watch).await?, Change::Resync);
+        redis::cmd("CONFIG").arg(&["SET", "maxmemory", "1"]).query_async::<()>(&mut raw).await?;
+        // Whatever takes memory makes room, or finds that there is none to be made.
+        let _ = redis::cmd("SET").arg("other").arg("x").query_async::<()>(&mut raw).await;
+        match next(&mut watch).await? {
+            // Where all keys may go, so may the marker, and a store without it has been emptied.
+            Change::Lost if policy == "allkeys-lru" => assert_eq!(next(&mut watch).await?, Change::Resync),
+            change => assert_eq!(change, Change::Changed(Record::from(flag("a")).key()), "{policy}"),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_database_that_is_put_in_the_place_of_another_is_a_resync() -> Result<()> {
+    let server = Server::start(&[])?;
+    let (store, mut raw) = (open(&server).await?, raw(&server.url()).await?);
+    put(&store, flag("a")).await?;
+    let mut watch = store.watch().await?;
+    assert_eq!(next(&mut watch).await?, Change::Resync);
+    // One without a store, then the one that was.
+    for _ in 0..2 {
+        redis::cmd("SWAPDB").arg(&["0", "1"]).query_async::<()>(&mut raw).await?;
+        is_lost_and_found(&mut watch).await?;
+    }
+    put(&store, flag("b")).await?;
+    sees(&mut watch, flag("b")).await
 }

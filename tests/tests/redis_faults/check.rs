@@ -146,7 +146,8 @@ async fn case(
     Ok(())
 }
 
-/// The handle reads and writes: at once where the fault was noticed, else once it has given the connection up.
+/// The handle reads and writes: at once where the fault was noticed, else once it has given the connection
+/// up.
 async fn works_again(store: &FlagStore, waits: Waits) -> Result<()> {
     let read_and_write = async || -> Result<bool> {
         store.get_flags(&[key("b")]).await.context("reading")?;

@@ -6,3 +6,4 @@ mod failover;
 mod load;
 mod refused;
 mod resharding;
+mod watching;

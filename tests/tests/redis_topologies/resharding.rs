@@ -68,7 +68,8 @@ async fn in_the_middle_of_a_move_what_has_moved_is_asked_for_where_it_is() -> Re
         let mut to_node = cluster.raw(to).await?;
         let stats: String = redis::cmd("INFO").arg("commandstats").query_async(&mut to_node).await?;
         assert!(stats.contains("cmdstat_asking"), "{driver:?}: nobody asked there");
-        // Keys of both at once can be had from neither: that is told, and it is certain that nothing was done.
+        // Keys of both at once can be had from neither: that is told, and it is certain that nothing was
+        // done.
         let hasty = builder(&cluster.url(), driver)?.deadline(std::time::Duration::from_millis(800));
         if let Ok(hasty) = hasty.open().await {
             let keys: Vec<Key> = names.iter().map(|name| Key::Flag(flag(name).key)).collect();

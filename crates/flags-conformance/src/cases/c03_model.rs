@@ -130,8 +130,8 @@ fn flag_ids<'a>(records: impl Iterator<Item = &'a Record>) -> HashSet<FlagId> {
     ids.collect()
 }
 
-/// A few records that get in each other's way: three flag keys under three ids in every combination, what each id
-/// owns, an override that has expired, three segments under three names in every combination.
+/// A few records that get in each other's way: three flag keys under three ids in every combination, what
+/// each id owns, an override that has expired, three segments under three names in every combination.
 fn universe() -> Checked<Vec<Record>> {
     let mut records = Vec::new();
     let ids = [FlagId::new(), FlagId::new(), FlagId::new()];
@@ -191,7 +191,8 @@ fn random_batch(
     batch
 }
 
-/// A condition that holds more often than not, or a revision: the current one as a rule, else any that the record ever had.
+/// A condition that holds more often than not, or a revision: the current one as a rule, else any that the
+/// record ever had.
 fn random_expectation(
     random: &mut fastrand::Rng,
     key: &Key,

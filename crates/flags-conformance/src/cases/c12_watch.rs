@@ -115,7 +115,8 @@ async fn c12_every_watch_is_told(ctx: &Context) -> Checked {
     Ok(())
 }
 
-/// Whoever reads the store after a report sees the change that was reported: a cache that follows is never stale for good.
+/// Whoever reads the store after a report sees the change that was reported: a cache that follows is never
+/// stale for good.
 async fn c12_a_change_made_while_reading_is_reported(ctx: &Context) -> Checked {
     ctx.requires(Capability::Watch)?;
     const COMMITS: u32 = 200;

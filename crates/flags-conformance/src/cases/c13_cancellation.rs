@@ -72,7 +72,8 @@ async fn goes_on(ctx: &Context, name: &str) -> Checked {
     ctx.store.delete(&record.key(), Expect::Present).await.map(drop)
 }
 
-/// Drops a commit after 0, 1, 2 ... polls until it is ready first; for each, `make` gives what was there and the batch.
+/// Drops a commit after 0, 1, 2 ... polls until it is ready first; for each, `make` gives what was there and
+/// the batch.
 async fn dropped_at_every_point(
     ctx: &Context,
     make: impl Fn(usize) -> Checked<(Vec<Record>, Batch, Vec<Key>, Vec<Option<Record>>)>,
@@ -149,7 +150,8 @@ async fn c13_dropped_commits_leave_no_lock(ctx: &Context) -> Checked {
         poll_times(n as usize % 4, ctx.store.handle.commit(batch)).await;
     }
     goes_on(ctx, "many dropped commits").await?;
-    // A commit that was sent may be applied yet; once this one is, none that was dropped may come after it for ever.
+    // A commit that was sent may be applied yet; once this one is, none that was dropped may come after it
+    // for ever.
     let last = edited(&record, 1_000);
     eventually(async || {
         ctx.store.put(&last, Expect::Any).await?;

@@ -105,8 +105,9 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// other's records, also when the name of one begins with the name of the other.
 ///
 /// **C12 — Watch.** Every change that any writer, of any language, commits after the first [`Change::Resync`]
-/// yields [`Change::Changed`] of its key at least once, or [`Change::Lost`] and then `Resync`. Never silently
-/// neither. A cascade names every record that it removed. Expiry need not be a change: readers know
+/// yields [`Change::Changed`] of its key at least once, or [`Change::Lost`] and then `Resync`, or, for a
+/// reader who is slow, `Resync` alone. Never silently neither. `Resync` comes first of all, and next after
+/// every `Lost`. A cascade names every record that it removed. Expiry need not be a change: readers know
 /// `expires_at`.
 ///
 /// **C13 — Cancellation.** Any future or stream may be dropped at any time. A commit is then wholly
@@ -204,8 +205,8 @@ pub trait Storage: Debug + Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// `Unsupported` where [`Capability::Watch`] is not declared. `Denied` where this user may not be told of changes; then there is still
-    /// the reading.
+    /// `Unsupported` where [`Capability::Watch`] is not declared. `Denied` where this user may not be told of
+    /// changes; then there is still the reading.
     async fn watch(&self) -> Result<BoxStream<'static, Change>>;
 
     /// Asks the store how it is.

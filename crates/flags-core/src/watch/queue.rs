@@ -16,7 +16,7 @@ pub const DEFAULT_BOUND: usize = 10_000;
 /// A queue whose first item is [`Change::Resync`], and which holds at most `bound` keys (at least one).
 #[must_use]
 pub fn change_queue(bound: usize) -> (ChangeSender, ChangeStream) {
-    let state = State { news: News::Resync, bound: bound.max(1), ..State::default() };
+    let state = State { news: News::First, bound: bound.max(1), ..State::default() };
     let shared = Arc::new(Mutex::new(state));
     (ChangeSender { shared: Arc::clone(&shared) }, ChangeStream { shared })
 }
@@ -26,12 +26,19 @@ pub fn change_queue(bound: usize) -> (ChangeSender, ChangeStream) {
 enum News {
     #[default]
     None,
+    /// The `Resync` that every watch begins with was not read yet.
+    First,
+    /// Nor was it when the store was lost.
+    FirstThenLost,
     /// `Lost` was not read yet.
     Lost,
     /// `Lost` was read; keys are not recorded until the resync.
     Following,
+    /// `Lost` was read, and the watch follows again.
+    Found,
     /// `Lost` was not read yet, and the watch follows again.
     LostThenResync,
+    /// Anything may have changed while the store was followed: more keys waited than there is room for.
     Resync,
 }
 
@@ -73,10 +80,14 @@ impl State {
                 Some(Change::Lost)
             }
             News::LostThenResync => {
-                self.news = News::Resync;
+                self.news = News::Found;
                 Some(Change::Lost)
             }
-            News::Resync => {
+            News::FirstThenLost => {
+                self.news = News::Lost;
+                Some(Change::Resync)
+            }
+            News::First | News::Found | News::Resync => {
                 self.news = News::None;
                 Some(Change::Resync)
             }
@@ -120,10 +131,12 @@ impl ChangeSender {
     pub(super) fn record_lost(&self) -> Option<Waker> {
         self.update(|state| {
             state.forget_keys();
-            // `Lost` that was read already is not said again before the resync.
-            if state.news != News::Following {
-                state.news = News::Lost;
-            }
+            state.news = match state.news {
+                News::First | News::FirstThenLost => News::FirstThenLost,
+                // `Lost` that was read already is not said again before the resync.
+                News::Following | News::Found => News::Following,
+                News::None | News::Lost | News::LostThenResync | News::Resync => News::Lost,
+            };
         })
     }
 
@@ -136,8 +149,10 @@ impl ChangeSender {
         self.update(|state| {
             state.forget_keys();
             state.news = match state.news {
+                News::First | News::FirstThenLost => News::First,
                 News::Lost | News::LostThenResync => News::LostThenResync,
-                _ => News::Resync,
+                News::Following | News::Found => News::Found,
+                News::None | News::Resync => News::Resync,
             };
         })
     }
@@ -256,6 +271,46 @@ mod tests {
         assert_eq!(drain(&mut stream), [Change::Lost]);
         sender.lost();
         assert_eq!(drain(&mut stream), [], "what comes after Lost is Resync");
+    }
+
+    #[test]
+    fn the_first_item_is_resync_whatever_happened_before_it_was_read() {
+        let (sender, mut stream) = change_queue(3);
+        sender.lost();
+        sender.changed(key(1));
+        assert_eq!(drain(&mut stream), [Change::Resync, Change::Lost]);
+        let (sender, mut stream) = change_queue(3);
+        for _ in 0..2 {
+            sender.lost();
+            sender.lost();
+            sender.resync();
+        }
+        assert_eq!(drain(&mut stream), [Change::Resync]);
+        sender.changed(key(1));
+        assert_eq!(drain(&mut stream), [Change::Changed(key(1))]);
+    }
+
+    #[test]
+    fn what_comes_after_lost_is_resync_however_often_the_store_is_lost() {
+        let (sender, mut stream) = change_queue(3);
+        drain(&mut stream);
+        sender.lost();
+        assert_eq!(drain(&mut stream), [Change::Lost]);
+        sender.resync();
+        sender.lost();
+        assert_eq!(drain(&mut stream), [], "nobody follows");
+        sender.resync();
+        assert_eq!(drain(&mut stream), [Change::Resync]);
+        // The same where both were waiting.
+        sender.lost();
+        sender.resync();
+        assert_eq!(stream.next().now_or_never(), Some(Some(Change::Lost)));
+        sender.lost();
+        assert_eq!(drain(&mut stream), []);
+        sender.resync();
+        assert_eq!(drain(&mut stream), [Change::Resync]);
+        sender.lost();
+        assert_eq!(drain(&mut stream), [Change::Lost]);
     }
 
     #[test]

@@ -10,11 +10,12 @@ use crate::driver::Link;
 use crate::error::Cause;
 use crate::reply::{Command, Reply};
 
-/// So many callers in a row went without an answer, and the connection may be given up: it may be dead where a new one would work.
+/// So many callers in a row went without an answer, and the connection may be given up: it may be dead where
+/// a new one would work.
 const PATIENCE: u32 = 2;
 
-/// A connection, where it leads, and how long it has been silent. Each counts for itself, so a late timeout of a former
-/// one never ends the present one.
+/// A connection, where it leads, and how long it has been silent. Each counts for itself, so a late timeout
+/// of a former one never ends the present one.
 #[derive(Debug)]
 pub(super) struct Live {
     link: Box<dyn Link>,
@@ -83,7 +84,8 @@ impl Live {
     }
 }
 
-/// What cannot be the answer to a command belongs to another one. Then so may what only looks right, and what comes after it.
+/// What cannot be the answer to a command belongs to another one. Then so may what only looks right, and what
+/// comes after it.
 fn in_step(commands: &[Command], replies: Vec<Reply>) -> Result<Vec<Reply>, Cause> {
     let misfit = commands.iter().zip(&replies).find(|(command, reply)| !command.may_be_answered(reply));
     match misfit {
@@ -93,8 +95,8 @@ fn in_step(commands: &[Command], replies: Vec<Reply>) -> Result<Vec<Reply>, Caus
     }
 }
 
-/// A caller that waits for an answer. One who gives up before the limit, at a deadline of its own, counts as well: where all do, nobody
-/// else would notice that the connection is dead.
+/// A caller that waits for an answer. One who gives up before the limit, at a deadline of its own, counts as
+/// well: where all do, nobody else would notice that the connection is dead.
 struct Waiting<'a> {
     live: &'a Live,
     from: Instant,

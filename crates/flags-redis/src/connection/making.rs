@@ -10,12 +10,12 @@ use crate::driver::Link;
 use crate::error::Failure;
 use crate::topology::{Dialing, Topology};
 
-/// How often connecting to a given server is tried within one call. A server that is sought is sought until the deadline:
-/// a failover may be going on.
+/// How often connecting to a given server is tried within one call. A server that is sought is sought until
+/// the deadline: a failover may be going on.
 const DIALS: u32 = 2;
 
 impl Connection {
-    fn live(&self) -> Option<Arc<Live>> {
+    pub(super) fn live(&self) -> Option<Arc<Live>> {
         self.current().as_ref().filter(|live| live.is_alive()).cloned()
     }
 
@@ -31,7 +31,8 @@ impl Connection {
         if let Some(live) = self.live() {
             return Ok(live);
         }
-        // Whoever waited for an attempt shares its outcome: else each of many callers would try in turn, past its deadline.
+        // Whoever waited for an attempt shares its outcome: else each of many callers would try in turn, past
+        // its deadline.
         if let Some(failure) = &*last
             && self.failed.load(Ordering::Acquire) != failed
         {

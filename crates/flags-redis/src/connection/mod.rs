@@ -29,11 +29,11 @@ use redirect::Settled;
 pub(crate) enum Access<'a> {
     /// It may be repeated on another connection.
     Read,
-    /// It means something on that connection only, or, without a number, on any that sees all keys of the store: it begins or goes
-    /// on with a cursor.
+    /// It means something on that connection only, or, without a number, on any that sees all keys of the
+    /// store: it begins or goes on with a cursor.
     Cursor(Option<u64>),
-    /// It must not be repeated, except after an answer that proves that it did not run. The flag is up from when a connection
-    /// has it until it is answered.
+    /// It must not be repeated, except after an answer that proves that it did not run. The flag is up from
+    /// when a connection has it until it is answered.
     Write(&'a AtomicBool),
 }
 
@@ -68,8 +68,8 @@ pub(crate) struct Connection {
     reaching: tokio::sync::Mutex<()>,
     /// How many connections there were.
     made: AtomicU64,
-    /// Held while dialing, so that callers who find the connection broken make one new one together. Why the last
-    /// attempt failed.
+    /// Held while dialing, so that callers who find the connection broken make one new one together. Why the
+    /// last attempt failed.
     dialing: tokio::sync::Mutex<Option<Failure>>,
     /// How many attempts have failed.
     failed: AtomicU64,

@@ -49,8 +49,8 @@ impl Pool {
     }
 }
 
-/// A connection that nobody else has. It goes back when it is dropped, and ends if it was waiting for an answer: whoever
-/// has it next would wait for that first.
+/// A connection that nobody else has. It goes back when it is dropped, and ends if it was waiting for an
+/// answer: whoever has it next would wait for that first.
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     pool: &'a Pool,

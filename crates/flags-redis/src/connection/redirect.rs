@@ -94,8 +94,8 @@ impl Connection {
         Ok(Settled::Answered(Answer { replies, link: live.number() }))
     }
 
-    /// A connection to a server that is getting keys; kept, since there will be more. Whoever waited while another caller failed to
-    /// make it has none.
+    /// A connection to a server that is getting keys; kept, since there will be more. Whoever waited while
+    /// another caller failed to make it has none.
     async fn importing(&self, to: &Address) -> Option<Arc<Live>> {
         let kept = || {
             let kept = self.importing.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -125,12 +125,12 @@ impl Connection {
     }
 
     /// Takes that connection for nothing new; whoever waits for an answer on it gets it.
-    fn retire(&self, number: u64) {
+    pub(super) fn retire(&self, number: u64) {
         self.current().take_if(|live| live.number() == number);
     }
 
-    /// Whether what the server answered to a script, in place of its first write, is mended by trying again: it is no master, and
-    /// there is time left to find the one that is. The next connection leads there.
+    /// Whether what the server answered to a script, in place of its first write, is mended by trying again:
+    /// it is no master, and there is time left to find the one that is. The next connection leads there.
     pub(crate) async fn gives_way(&self, link: u64, error: &ServerError) -> bool {
         let elsewhere = self.topology.may_serve_elsewhere(error);
         if elsewhere || self.topology.may_lead_elsewhere(error) {

@@ -161,7 +161,8 @@ fn a_connection_that_answers_what_cannot_be_the_answer_is_not_used_again() {
             );
             assert_eq!(fake.accepted(), 2, "{driver:?}");
 
-            // What is not known to have done nothing is not repeated, and what follows it goes over another connection.
+            // What is not known to have done nothing is not repeated, and what follows it goes over another
+            // connection.
             let fake = out_of_step_at_first(misfit).await;
             let connection =
                 Connection::new(&patient(driver, Place::At(fake.at("127.0.0.1"))), None).unwrap();
@@ -337,6 +338,42 @@ fn a_sentinel_that_is_silent_is_asked_last_though_the_call_ended_in_the_middle()
             "{driver:?}"
         );
         assert_eq!(silent.accepted(), 1, "{driver:?}");
+    });
+}
+
+#[test]
+fn a_sentinel_that_was_cut_off_is_not_believed_once_another_is_known_to_know_better() {
+    run(&async |driver| {
+        let master =
+            |name: &'static str| Fake::start(move |_, words| (words[0] == "GET").then(|| bulk(name)));
+        let sentinel = |port: u16, failovers: &'static str| {
+            Fake::start(move |_, words| match words.get(1).map(String::as_str) {
+                Some("MASTER") => Some(list(&[bulk("config-epoch"), bulk(failovers)])),
+                _ => names(port, words),
+            })
+        };
+        let (former, heir) = (master("former").await, master("heir").await);
+        let (cut_off, knowing) = (sentinel(former.port, "9").await, sentinel(heir.port, "10").await);
+        let sentinels = vec![cut_off.at("127.0.0.1"), knowing.at("127.0.0.1")];
+        let place = Place::Sentinel { sentinels, master: "main".to_owned(), login: Login::default() };
+        let connection = Connection::new(&patient(driver, place), None).unwrap();
+        let led_to = async || text(call(&connection, PATIENCE, &["GET", "k"]).await);
+        // The first that answers is believed, until all are asked.
+        assert_eq!(led_to().await.as_deref(), Some("former"), "{driver:?}");
+        connection.look_around().await;
+        for _ in 0..3 {
+            assert_eq!(led_to().await.as_deref(), Some("heir"), "{driver:?}");
+            connection.look_around().await;
+        }
+        assert_eq!(heir.accepted(), 1, "{driver:?}");
+        for _ in 0..3 {
+            connection.hang_up();
+            assert_eq!(led_to().await.as_deref(), Some("heir"), "{driver:?}");
+        }
+        // Where nobody else is there, it is all that is known.
+        drop(knowing);
+        connection.hang_up();
+        assert_eq!(led_to().await.as_deref(), Some("former"), "{driver:?}");
     });
 }
 

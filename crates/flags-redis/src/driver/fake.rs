@@ -1,5 +1,5 @@
-//! A server that answers what a test wants, so that a test can be what no real server is at will: silent, demoted, in the middle of a
-//! move, or behind a certificate for another name.
+//! A server that answers what a test wants, so that a test can be what no real server is at will: silent,
+//! demoted, in the middle of a move, or behind a certificate for another name.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -20,7 +20,8 @@ use crate::address::Address;
 /// Said in place of an answer: nothing, for ever.
 pub(crate) const SILENCE: &str = "";
 
-/// Asked with the number of the connection, from 1, and the words of a command; `None` is what any server would say.
+/// Asked with the number of the connection, from 1, and the words of a command; `None` is what any server
+/// would say.
 type Answers = dyn Fn(usize, &[String]) -> Option<String> + Send + Sync;
 
 /// It ends, with its connections, when it is dropped.

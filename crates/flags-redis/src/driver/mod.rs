@@ -1,7 +1,8 @@
-//! One connection to one server, over a client library. One folder a library; nothing above knows which one it is.
+//! One connection to one server, over a client library. One folder a library; nothing above knows which one
+//! it is.
 //!
-//! A library gets one address and carries commands to it. It finds no servers, follows no redirection, makes no
-//! connection anew and repeats nothing: that is the business of `connection`, the same for all.
+//! A library gets one address and carries commands to it. It finds no servers, follows no redirection, makes
+//! no connection anew and repeats nothing: that is the business of `connection`, the same for all.
 
 #[cfg(all(test, any(feature = "redis-rs", feature = "fred")))]
 pub(crate) mod fake;
@@ -44,11 +45,13 @@ pub(crate) struct Target {
 pub(crate) enum Push {
     /// These keys changed; `None` is all of them, since a database was emptied.
     Invalidate(Option<Vec<Vec<u8>>>),
-    /// Something may have been missed: more was told than could be held, or the connection ended. Then it is no longer alive.
+    /// Something may have been missed: more was told than could be held, or the connection ended. Then it is
+    /// no longer alive.
     Lost,
 }
 
-/// What a connection is to be told unasked, and to whom: every change of a key that begins with one of the prefixes.
+/// What a connection is to be told unasked, and to whom: every change of a key that begins with one of the
+/// prefixes.
 #[derive(Debug, Clone)]
 pub(crate) struct Follow {
     pub(crate) prefixes: Vec<String>,
@@ -60,8 +63,8 @@ pub(crate) struct Follow {
 /// Sealed by privacy, as [`Link`] is: this crate alone implements them.
 #[async_trait]
 pub(crate) trait Dialer: Debug + Send + Sync + 'static {
-    /// Connects, and gives name, password and database. With `follow`, returns once it follows; such a connection is good
-    /// for nothing but `PING`.
+    /// Connects, and gives name, password and database. With `follow`, returns once it follows; such a
+    /// connection is good for nothing but `PING`.
     ///
     /// Has no limit of its own. Dropping the future leaves nothing behind.
     ///
@@ -74,11 +77,13 @@ pub(crate) trait Dialer: Debug + Send + Sync + 'static {
 /// One connection. It ends when it is dropped, when it is killed, and with the runtime that it was made in.
 #[async_trait]
 pub(crate) trait Link: Debug + Send + Sync + 'static {
-    /// Sends the commands one after the other, with none of another caller in between, and answers their replies in order.
-    /// Without a wait in between where the library can, and never with a wait for a reply. An error of the server is a reply.
+    /// Sends the commands one after the other, with none of another caller in between, and answers their
+    /// replies in order. Without a wait in between where the library can, and never with a wait for a reply.
+    /// An error of the server is a reply.
     ///
-    /// No reply may be a list of three to five strings that begins with stored bytes. Where those are `message` or `subscribe`, say,
-    /// `fred` takes it for news of a channel, under either protocol, and every later reply for that of the command before.
+    /// No reply may be a list of three to five strings that begins with stored bytes. Where those are
+    /// `message` or `subscribe`, say, `fred` takes it for news of a channel, under either protocol, and every
+    /// later reply for that of the command before.
     ///
     /// Has no limit of its own. Dropping the future leaves the connection usable: late replies are discarded.
     ///

@@ -1,7 +1,7 @@
 //! TLS with rustls over ring.
 //!
-//! The provider is named here and nowhere taken from the process, so that it makes no difference which one, if
-//! any, the application installs, and every driver gets this configuration.
+//! The provider is named here and nowhere taken from the process, so that it makes no difference which one,
+//! if any, the application installs, and every driver gets this configuration.
 
 use std::fmt;
 use std::sync::Arc;

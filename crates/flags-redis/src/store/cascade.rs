@@ -27,15 +27,16 @@ pub(super) struct Cascade {
     pub(super) owner: Option<FlagId>,
     /// By kind: what the indexes name, as they name it.
     pub(super) sets: Vec<(Kind, Vec<String>)>,
-    /// The digests of what the indexes name beside them, which is no record of ours. JSON may have no way to say it.
+    /// The digests of what the indexes name beside them, which is no record of ours. JSON may have no way to
+    /// say it.
     pub(super) strays: HashSet<String>,
     /// How many records that would be, if they are more than one commit deletes.
     pub(super) over: Option<usize>,
 }
 
 impl RedisStorage {
-    /// Reads what the flags own: one round trip, and the scan for overrides of other writers. `deletes` are operation, flag
-    /// id and the server's time in microseconds.
+    /// Reads what the flags own: one round trip, and the scan for overrides of other writers. `deletes` are
+    /// operation, flag id and the server's time in microseconds.
     pub(super) async fn read_cascades(
         &self,
         deletes: &[(usize, String, i64)],
@@ -113,9 +114,9 @@ impl RedisStorage {
         Ok(indexed)
     }
 
-    /// Deletes the scanned overrides that have expired, which count for nothing, and leaves them out. Only where they are so
-    /// many that the flag could not be deleted with them.
-    /// Boxed, since committing may come here.
+    /// Deletes the scanned overrides that have expired, which count for nothing, and leaves them out. Only
+    /// where they are so many that the flag could not be deleted with them. Boxed, since committing may come
+    /// here.
     fn sweep<'a>(
         &'a self,
         cascades: &'a mut [Cascade],
@@ -159,8 +160,8 @@ impl Cascade {
     }
 }
 
-/// Takes apart what the index of a flag names. What names no record, or spells one otherwise than we do, is no key; it goes with
-/// its index.
+/// Takes apart what the index of a flag names. What names no record, or spells one otherwise than we do, is
+/// no key; it goes with its index.
 fn sort_out(
     kind: Kind,
     found: Vec<Reply>,

@@ -74,7 +74,8 @@ impl RedisStorage {
                     drop(lease);
                     self.learn(&mut learned, needs, ops, handed).await?;
                 }
-                // A replica, that was the master before: the commit did not run, and the master is another one.
+                // A replica, that was the master before: the commit did not run, and the master is another
+                // one.
                 Answer::Refused(error) if connection.gives_way(link, &error).await => {}
                 Answer::Refused(error) => return Err(from_useless(error.into())),
             }
@@ -85,8 +86,8 @@ impl RedisStorage {
         ))
     }
 
-    /// Leaves out of what commits offer for adoption what the store knows of: offering it costs every commit more than
-    /// asking costs one.
+    /// Leaves out of what commits offer for adoption what the store knows of: offering it costs every commit
+    /// more than asking costs one.
     async fn ask_of_unadopted(&self) -> Result<()> {
         let asked = self.known.to_ask();
         let commands: Vec<Command> = asked
@@ -241,7 +242,8 @@ fn wrong_type(position: i64, ops: &[Prepared], plan: &Plan) -> Error {
     }
 }
 
-/// An error of a script arrives in the words of the script: before its first write, since that is where errors can be.
+/// An error of a script arrives in the words of the script: before its first write, since that is where
+/// errors can be.
 fn from_script(useless: Useless) -> Error {
     match useless {
         Useless::Server(error) => from_useless(within(error).into()),

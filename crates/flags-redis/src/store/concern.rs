@@ -14,8 +14,8 @@ use crate::reply::{Command, Reply, ServerError, Useless};
 /// How long before the deadline waiting ends, so that the caller learns how far it came.
 const SPARE: Duration = Duration::from_millis(100);
 
-/// What a commit waits for, on a connection of its own: waiting holds up everything behind it, and counts for the writes of its
-/// own connection only.
+/// What a commit waits for, on a connection of its own: waiting holds up everything behind it, and counts for
+/// the writes of its own connection only.
 #[derive(Debug)]
 pub(super) struct Confirmed {
     concern: Concern,

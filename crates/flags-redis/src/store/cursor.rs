@@ -7,8 +7,9 @@ use crate::connection::Access;
 use crate::error::from_useless;
 use crate::reply::{Command, Reply, Useless};
 
-/// A place in a scan of keys or members. It means something to the server that gave it only: another one, or the same after a
-/// restart, would leave out some. So a scan whose connection is gone begins again, and shows some twice.
+/// A place in a scan of keys or members. It means something to the server that gave it only: another one, or
+/// the same after a restart, would leave out some. So a scan whose connection is gone begins again, and shows
+/// some twice.
 #[derive(Debug, Clone)]
 pub(super) struct Cursor {
     at: Vec<u8>,
@@ -27,7 +28,8 @@ impl Cursor {
         &self.at
     }
 
-    /// Sends the commands, the first of which goes on from here. Answers where to go on, if there is more, and what was found.
+    /// Sends the commands, the first of which goes on from here. Answers where to go on, if there is more,
+    /// and what was found.
     pub(super) async fn read(
         &self,
         store: &RedisStorage,

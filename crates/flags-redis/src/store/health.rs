@@ -10,7 +10,8 @@ use super::RedisStorage;
 use crate::error::from_useless;
 use crate::reply::{Command, Reply};
 
-/// Overrides end by the server's clock and schedules run by the clients', so that more than this is worth a word.
+/// Overrides end by the server's clock and schedules run by the clients', so that more than this is worth a
+/// word.
 const TOLERATED_CLOCK_DIFFERENCE: Duration = Duration::from_secs(1);
 /// How long a replica may be silent. It confirms every second what it has.
 const TOLERATED_SILENCE: Duration = Duration::from_secs(10);

@@ -12,7 +12,8 @@ const ADOPTED_AT_ONCE: usize = 64;
 /// How many it offers without asking the store whether it knows of them.
 const ADOPTED_UNASKED: usize = 8;
 
-/// A bounded memory from aliases to keys. Nothing is decided by it: whoever uses it has the script check the record itself.
+/// A bounded memory from aliases to keys. Nothing is decided by it: whoever uses it has the script check the
+/// record itself.
 #[derive(Debug, Default)]
 pub(super) struct Known {
     seen: Mutex<Seen>,
@@ -70,7 +71,8 @@ impl Known {
         seen.unadopted.remove(alias);
     }
 
-    /// All of them, where they are many and the store was not asked yet: a listing meets what the store has long known.
+    /// All of them, where they are many and the store was not asked yet: a listing meets what the store has
+    /// long known.
     pub(super) fn to_ask(&self) -> Vec<(Alias, Key)> {
         let mut seen = self.seen();
         if seen.unadopted.len().min(seen.unasked) <= ADOPTED_UNASKED {

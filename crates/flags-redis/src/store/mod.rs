@@ -38,11 +38,12 @@ use known::Known;
 
 /// A store in Redis or Valkey.
 ///
-/// Reads see what another program stored under a record's key as that record's value; a key of another type (a list, say)
-/// reads as absent, and a commit that names it is refused before anything is written.
+/// Reads see what another program stored under a record's key as that record's value; a key of another type
+/// (a list, say) reads as absent, and a commit that names it is refused before anything is written.
 ///
-/// Every method ends within the [deadline](RedisBuilder::deadline), which a long read has for each page, and may be dropped at
-/// any time: commands that were sent run to their end on the server, and their answers are discarded.
+/// Every method ends within the [deadline](RedisBuilder::deadline), which a long read has for each page, and
+/// may be dropped at any time: commands that were sent run to their end on the server, and their answers are
+/// discarded.
 #[derive(Debug)]
 pub struct RedisStorage {
     connection: Arc<Connection>,
@@ -60,8 +61,8 @@ pub struct RedisStorage {
 }
 
 impl RedisStorage {
-    /// Reads a URL, of one of the [forms](crate#urls); a user only with a password, which is percent-encoded. Its parameters, each at most
-    /// once:
+    /// Reads a URL, of one of the [forms](crate#urls); a user only with a password, which is percent-encoded.
+    /// Its parameters, each at most once:
     ///
     /// | parameter | as |
     /// |---|---|
@@ -77,7 +78,8 @@ impl RedisStorage {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a URL that cannot be read or a parameter that does not exist. The error repeats no password.
+    /// `Invalid` for a URL that cannot be read or a parameter that does not exist. The error repeats no
+    /// password.
     pub fn builder(url: &str) -> Result<RedisBuilder> {
         url::parse(url).map(RedisBuilder::new)
     }
@@ -121,13 +123,14 @@ impl RedisStorage {
         Ok(self.asked(commands, Access::Read).await?.replies)
     }
 
-    /// Sends commands that look at keys which they do not name, while no node of a cluster has but some of them.
+    /// Sends commands that look at keys which they do not name, while no node of a cluster has but some of
+    /// them.
     async fn read_whole(&self, commands: &[Command], access: Access<'_>) -> Result<Answer> {
         if !self.connection.is_cluster() {
             return self.asked(commands, access).await;
         }
-        // Of such keys a node says nothing. Of a key that does not exist it says that it may be elsewhere, as soon as keys begin
-        // to move.
+        // Of such keys a node says nothing. Of a key that does not exist it says that it may be elsewhere, as
+        // soon as keys begin to move.
         let moving = Command::new("GET").arg(self.keyspace.scratch("moving"));
         let mut answer = self.asked(&[commands, &[moving]].concat(), access).await?;
         answer.replies.truncate(commands.len());

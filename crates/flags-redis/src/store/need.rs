@@ -172,8 +172,8 @@ impl RedisStorage {
         Ok(())
     }
 
-    /// The next best guess for each, from what the hash of ids says of it; the script checks them. What neither this
-    /// handle nor the hash knows is sought among all flags, together.
+    /// The next best guess for each, from what the hash of ids says of it; the script checks them. What
+    /// neither this handle nor the hash knows is sought among all flags, together.
     async fn learn_owners(&self, learned: &mut Learned, hints: HashMap<FlagId, String>) -> Result<()> {
         let mut sought = HashSet::new();
         for (id, hint) in hints {

@@ -46,8 +46,8 @@ impl RedisStorage {
         Ok(store)
     }
 
-    /// Says that a store was initialised here, by an id of its own: one that was emptied and initialised again has another. Whoever
-    /// comes first says it, so that repeating it on a new connection does no harm.
+    /// Says that a store was initialised here, by an id of its own: one that was emptied and initialised
+    /// again has another. Whoever comes first says it, so that repeating it on a new connection does no harm.
     async fn mark(&self) -> Result<()> {
         let set = |field: &str, value: String| {
             Command::new("HSETNX").arg(self.keyspace.marker()).arg(field).arg(value)
@@ -59,8 +59,8 @@ impl RedisStorage {
         Ok(())
     }
 
-    /// Whether the server tells of changes: each driver asks for that in its own way, so that trying it is the only proof. What this user
-    /// may not, or fails for another reason, may work later.
+    /// Whether the server tells of changes: each driver asks for that in its own way, so that trying it is
+    /// the only proof. What this user may not, or fails for another reason, may work later.
     async fn can_be_followed(&self) -> Result<bool> {
         let followed = self.connection.follow(self.keyspace.record_prefixes()).await;
         Ok(!matches!(followed, Err(Failure::Refused(refusal)) if refusal.is_unknown_command()))
@@ -85,8 +85,9 @@ impl RedisStorage {
         let scans = self.foreign == Foreign::Scan;
         let probes: Vec<_> = probes.into_iter().filter(|(name, _)| scans || *name != "SCAN").collect();
         self.try_each(probes).await?;
-        // Running the script on nothing leaves it with the server. Not before the server has taken smaller commands: it
-        // hangs up on one of 16 KiB from who has not given the password, instead of asking for it.
+        // Running the script on nothing leaves it with the server. Not before the server has taken smaller
+        // commands: it hangs up on one of 16 KiB from who has not given the password, instead of asking for
+        // it.
         let nothing = br#"{"types":"","ops":[],"ghosts":{},"adopt":[]}"#.to_vec();
         let nothing = Arc::new(nothing);
         let nothing = std::slice::from_ref(&nothing);

@@ -251,7 +251,8 @@ impl Builder<'_> {
         }
         planned.former = self.learned.formers[place].clone().map(|id| {
             let owner = id.parse().ok();
-            // What is no id has no index of its own; leaving the common one and entering it again does no harm.
+            // What is no id has no index of its own; leaving the common one and entering it again does no
+            // harm.
             PlanFormer { key: self.index(kind, owner), id }
         });
         planned

@@ -101,8 +101,8 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
         .arg(index.as_str())
         .args(["BY", "nosort", "LIMIT", "0"])
         .arg(SORTED.to_string())
-        // Nothing, for each member: what has no asterisk names no key. So the answer does not begin with stored bytes, which
-        // `driver::Link::send` forbids.
+        // Nothing, for each member: what has no asterisk names no key. So the answer does not begin with
+        // stored bytes, which `driver::Link::send` forbids.
         .args(["GET", index.as_str(), "GET"])
         .arg(store.keyspace.sort_pattern(kind))
         .args(["GET", "#"]);
@@ -206,9 +206,11 @@ async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
 }
 
 impl RedisStorage {
-    /// What each of the indexes names: one round trip. Of overrides each is followed by when it expires, in milliseconds.
+    /// What each of the indexes names: one round trip. Of overrides each is followed by when it expires, in
+    /// milliseconds.
     ///
-    /// By cursor, though all at once: a list of members would begin with stored bytes, which `driver::Link::send` forbids.
+    /// By cursor, though all at once: a list of members would begin with stored bytes, which
+    /// `driver::Link::send` forbids.
     pub(super) async fn members(&self, indexes: &[(Kind, String)]) -> Result<Vec<Vec<Reply>>> {
         let scan = |(kind, index): &(Kind, String), cursor: &Cursor| {
             let command = if *kind == Kind::Override { "ZSCAN" } else { "SSCAN" };

@@ -86,7 +86,8 @@ impl Cluster {
         Err(failure)
     }
 
-    /// The master of the slot, as that node sees it. Every version has `CLUSTER SLOTS`; 6.2 has no `CLUSTER SHARDS`.
+    /// The master of the slot, as that node sees it. Every version has `CLUSTER SLOTS`; 6.2 has no
+    /// `CLUSTER SHARDS`.
     async fn ask(&self, dialing: &Dialing<'_>, node: &Address) -> Result<Address, Failure> {
         let asked = dialing.ask(&self.target(node.clone()), &[Command::new("CLUSTER").arg("SLOTS")]).await?;
         let ranges = match asked.into_iter().next().unwrap_or(Reply::Nil) {

@@ -11,7 +11,8 @@ const MOST: usize = 64;
 /// Those that answered last come first, and those that did not come last.
 #[derive(Debug)]
 pub(super) struct Known {
-    /// Those that the application named. They are never given up: behind a name there may be another one by now.
+    /// Those that the application named. They are never given up: behind a name there may be another one by
+    /// now.
     named: Vec<Address>,
     list: Mutex<VecDeque<Address>>,
 }
@@ -36,7 +37,8 @@ impl Known {
         list.push_front(address.clone());
     }
 
-    /// Said of one before it is asked as well: a caller who gives up in the middle leaves another one to the next caller.
+    /// Said of one before it is asked as well: a caller who gives up in the middle leaves another one to the
+    /// next caller.
     pub(super) fn failed(&self, address: &Address) {
         let mut list = self.list();
         if let Some(place) = list.iter().position(|known| known == address) {
@@ -45,8 +47,8 @@ impl Known {
         }
     }
 
-    /// Others of their kind, as one of them named them. Where there is no room, those that failed make it: servers come and go, and
-    /// those that are there now must not be kept out by those that were.
+    /// Others of their kind, as one of them named them. Where there is no room, those that failed make it:
+    /// servers come and go, and those that are there now must not be kept out by those that were.
     pub(super) fn learn(&self, addresses: impl IntoIterator<Item = Address>) {
         let addresses: Vec<Address> = addresses.into_iter().collect();
         let mut list = self.list();

@@ -1,8 +1,8 @@
 //! Where the server of a store is.
 //!
-//! All keys of a store are on one server: the one that was named, the master that sentinels name, or in a cluster, where they
-//! share a hash tag, the master of one slot. So a topology finds an address and understands what servers say of addresses, and
-//! everything else speaks to one server.
+//! All keys of a store are on one server: the one that was named, the master that sentinels name, or in a
+//! cluster, where they share a hash tag, the master of one slot. So a topology finds an address and
+//! understands what servers say of addresses, and everything else speaks to one server.
 
 mod cluster;
 mod known;
@@ -72,6 +72,16 @@ impl Topology {
         }
     }
 
+    /// Whether another server than that one is to be used by now, as far as those know who watch over them. A
+    /// server that was replaced may not have heard of it.
+    pub(crate) async fn leads_elsewhere(&self, dialing: &Dialing<'_>, than: &Address) -> bool {
+        match self {
+            Self::Sentinel(sentinel) => sentinel.names_another(dialing, than).await,
+            // Nobody else knows, or the nodes tell it themselves.
+            Self::Standalone(_) | Self::Cluster(_) => false,
+        }
+    }
+
     /// A server by its address, as it was named by another.
     pub(crate) fn target(&self, address: Address) -> Target {
         match self {
@@ -97,7 +107,8 @@ impl Topology {
         }
     }
 
-    /// Whether an attempt to connect that failed so may do better later, which is worth waiting for: while a failover is going on.
+    /// Whether an attempt to connect that failed so may do better later, which is worth waiting for: while a
+    /// failover is going on.
     pub(crate) fn may_recover(&self, failure: &Failure) -> bool {
         match failure {
             Failure::NotSent(_) => true,
@@ -106,8 +117,9 @@ impl Topology {
         }
     }
 
-    /// Whether a server that answers so may be one that its name does not lead to any more: some services fail over by changing what a
-    /// name leads to, and leave the connections to the former primary as they are.
+    /// Whether a server that answers so may be one that its name does not lead to any more: some services
+    /// fail over by changing what a name leads to, and leave the connections to the former primary as they
+    /// are.
     pub(crate) fn may_lead_elsewhere(&self, error: &ServerError) -> bool {
         matches!(self, Self::Standalone(_)) && matches!(error.code.as_str(), "READONLY" | "MASTERDOWN")
     }

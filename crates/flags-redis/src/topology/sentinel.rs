@@ -1,8 +1,10 @@
 //! The master that sentinels name.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flags_core::Result;
+use futures_util::future::join_all;
 
 use super::known::Known;
 use super::{Dialing, Peers, address};
@@ -21,23 +23,36 @@ pub(crate) struct Sentinel {
     asking: Peers,
     /// To the master.
     peers: Peers,
+    /// Of the last failover that any sentinel has told of.
+    epoch: AtomicU64,
+}
+
+/// Whom a sentinel names.
+#[derive(Debug)]
+struct Named {
+    master: Address,
+    /// Failovers are numbered: whoever was cut off knows a lower one, and names a former master. `None` where
+    /// it does not tell.
+    epoch: Option<u64>,
 }
 
 impl Sentinel {
     pub(super) fn new(options: &Options, sentinels: &[Address], master: &str, login: &Login) -> Result<Self> {
         let peers = Peers::new(options, sentinels)?;
         let asking = Peers { tls: peers.tls.clone(), login: login.clone(), db: 0 };
-        Ok(Self { sentinels: Known::new(sentinels), master: master.to_owned(), asking, peers })
+        let (sentinels, master) = (Known::new(sentinels), master.to_owned());
+        Ok(Self { sentinels, master, asking, peers, epoch: AtomicU64::new(0) })
     }
 
     pub(super) fn target(&self, address: Address) -> Target {
         self.peers.target(address)
     }
 
-    /// Asks the sentinels in turn until one names a server that says itself that it is the master: one that was cut off names
-    /// a former one.
+    /// Asks the sentinels in turn until one names a server that says itself that it is the master. One that
+    /// was cut off, with a former master that knows no better, is believed only where no other sentinel leads
+    /// anywhere.
     pub(super) async fn connect(&self, dialing: &Dialing<'_>) -> Result<(Box<dyn Link>, Address), Failure> {
-        let mut tried = Vec::new();
+        let (mut tried, mut outdated) = (Vec::new(), Vec::new());
         let mut failure = Failure::NotSent(Cause::Astray("no sentinel is known".to_owned()));
         for sentinel in self.sentinels.all() {
             self.sentinels.failed(&sentinel);
@@ -48,24 +63,59 @@ impl Sentinel {
                     continue;
                 }
             };
-            if tried.contains(&named) {
+            if self.is_outdated(&named) {
+                outdated.push(named);
                 continue;
             }
-            match self.dial(dialing, &named).await {
+            if tried.contains(&named.master) {
+                continue;
+            }
+            match self.dial(dialing, &named.master).await {
                 Ok(link) => {
                     self.sentinels.answered(&sentinel);
-                    return Ok((link, named));
+                    return Ok((link, named.master));
                 }
                 Err(failed) => failure = failed,
             }
-            tried.push(named);
+            tried.push(named.master);
+        }
+        outdated.sort_by_key(|named| std::cmp::Reverse(named.epoch));
+        for Named { master, epoch } in outdated {
+            if tried.contains(&master) {
+                continue;
+            }
+            match self.dial(dialing, &master).await {
+                Ok(link) => {
+                    // Sentinels that were set up anew count anew.
+                    self.epoch.store(epoch.unwrap_or_default(), Ordering::Relaxed);
+                    return Ok((link, master));
+                }
+                Err(failed) => failure = failed,
+            }
+            tried.push(master);
         }
         Err(failure)
     }
 
-    async fn ask(&self, dialing: &Dialing<'_>, sentinel: &Address) -> Result<Address, Failure> {
+    /// Whether the sentinels that know of the last failover name another master than that one. All of them
+    /// are asked: the one that answered last may have been cut off together with the master that it named.
+    pub(super) async fn names_another(&self, dialing: &Dialing<'_>, than: &Address) -> bool {
+        let sentinels = self.sentinels.all();
+        let asked = sentinels.iter().map(|sentinel| self.ask(dialing, sentinel));
+        let named: Vec<Named> = join_all(asked).await.into_iter().flatten().collect();
+        let newest = named.iter().filter(|named| named.epoch.is_some() && !self.is_outdated(named));
+        let newest: Vec<&Address> = newest.map(|named| &named.master).collect();
+        // Some may call the same server by another name.
+        !newest.is_empty() && !newest.contains(&than)
+    }
+
+    fn is_outdated(&self, named: &Named) -> bool {
+        named.epoch.is_some_and(|epoch| epoch < self.epoch.load(Ordering::Relaxed))
+    }
+
+    async fn ask(&self, dialing: &Dialing<'_>, sentinel: &Address) -> Result<Named, Failure> {
         let about = |what| Command::new("SENTINEL").arg(what).arg(self.master.as_str());
-        let commands = [about("GET-MASTER-ADDR-BY-NAME"), about("SENTINELS")];
+        let commands = [about("GET-MASTER-ADDR-BY-NAME"), about("SENTINELS"), about("MASTER")];
         let replies = dialing.ask(&self.asking.target(sentinel.clone()), &commands).await?;
         let mut replies = replies.into_iter();
         let master = match replies.next().unwrap_or(Reply::Nil) {
@@ -75,7 +125,9 @@ impl Sentinel {
         };
         let others = replies.next().and_then(|reply| reply.list().ok()).unwrap_or_default();
         self.sentinels.learn(others.into_iter().filter_map(described));
-        master.ok_or_else(|| {
+        let epoch = replies.next().and_then(epoch);
+        self.epoch.fetch_max(epoch.unwrap_or_default(), Ordering::Relaxed);
+        master.map(|master| Named { master, epoch }).ok_or_else(|| {
             let reason = format!("the sentinel at {sentinel} knows no master named {:?}", self.master);
             Failure::NotSent(Cause::Astray(reason))
         })
@@ -110,13 +162,23 @@ fn pair(parts: Vec<Reply>) -> Option<Address> {
     address(parts.next()?, parts.next()?)
 }
 
-/// Where a sentinel is, of which another one tells all that it knows: name, value, name, value.
+/// Where a sentinel is, of which another one tells all that it knows.
 fn described(reply: Reply) -> Option<Address> {
-    let parts = reply.list().ok()?;
+    let mut facts = facts(reply)?;
+    address(facts.remove("ip")?, facts.remove("port")?)
+}
+
+/// The number of the last failover, in what a sentinel tells of the master.
+fn epoch(reply: Reply) -> Option<u64> {
+    facts(reply)?.remove("config-epoch")?.text().ok()?.parse().ok()
+}
+
+/// Name, value, name, value.
+fn facts(reply: Reply) -> Option<HashMap<String, Reply>> {
+    let mut parts = reply.list().ok()?.into_iter();
     let mut facts = HashMap::new();
-    let mut parts = parts.into_iter();
     while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
         facts.insert(name.text().ok()?, value);
     }
-    address(facts.remove("ip")?, facts.remove("port")?)
+    Some(facts)
 }

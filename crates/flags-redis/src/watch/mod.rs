@@ -1,22 +1,26 @@
 //! Watches: one task follows the store for all of them (C12).
 //!
-//! The server tells which keys change, whoever changes them (`CLIENT TRACKING`, broadcasting). A connection that ends, or may have
-//! missed something, becomes `Lost`; once it is made anew, and the server tells again, `Resync`.
+//! The server tells which keys change, whoever changes them (`CLIENT TRACKING`, broadcasting). A connection
+//! that ends, or may have missed something, becomes `Lost`; once it is made anew, and the server tells again,
+//! `Resync`. While the keys move to another server of a cluster both are followed.
 
 mod follower;
+mod moving;
+mod pace;
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use flags_core::storage::{BoxStream, Change};
-use flags_core::watch::{ChangeHub, DEFAULT_BOUND};
+use flags_core::watch::{ChangeHub, ChangeStream, DEFAULT_BOUND};
 use flags_core::{Error, Result};
 use futures_util::StreamExt as _;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 use crate::connection::Connection;
+use crate::deadline;
 use crate::error::{Failure, from_following};
 use crate::keyspace::Keyspace;
 use follower::Follower;
@@ -27,63 +31,107 @@ enum State {
     /// Not known yet.
     Connecting,
     Following,
-    /// Why not. It is tried again.
-    Failed(Failure),
+    /// Why the attempt of that number failed. There will be another.
+    Failed(u64, Failure),
+    /// The follower has ended with the runtime that it lived in, or with the store.
+    Ended,
 }
 
 /// The watches of a store, and the task that feeds them while there are any.
 #[derive(Debug)]
 pub(crate) struct Watches {
-    hub: Arc<ChangeHub>,
+    shared: Arc<Shared>,
+    closed: AtomicBool,
+}
+
+/// What the follower shares with whoever subscribes.
+#[derive(Debug)]
+struct Shared {
+    hub: ChangeHub,
     state: watch::Sender<State>,
-    task: Arc<Mutex<Option<JoinHandle<()>>>>,
+    task: Mutex<Option<JoinHandle<()>>>,
+    /// How often it was attempted to follow the store.
+    attempts: AtomicU64,
+    /// Somebody waits for the next attempt.
+    wanted: Notify,
 }
 
 impl Watches {
     pub(crate) fn new() -> Self {
-        Self { hub: Arc::default(), state: watch::Sender::new(State::Connecting), task: Arc::default() }
+        let shared = Shared {
+            hub: ChangeHub::new(),
+            state: watch::Sender::new(State::Connecting),
+            task: Mutex::default(),
+            attempts: AtomicU64::new(0),
+            wanted: Notify::new(),
+        };
+        Self { shared: Arc::new(shared), closed: AtomicBool::new(false) }
     }
 
-    /// A new watch, once the store is followed; the first reason why it is not, if that comes before.
+    /// A new watch, once the store is followed; why it is not, as an attempt found that began after this.
     pub(crate) async fn subscribe(
         &self,
         connection: &Arc<Connection>,
         keyspace: &Keyspace,
         deadline: Duration,
     ) -> Result<BoxStream<'static, Change>> {
-        let (stream, mut state) = {
-            let mut task = lock(&self.task);
-            let stream = self.hub.subscribe(DEFAULT_BOUND);
-            // The former one may have ended with the runtime that it lived in.
-            if task.as_ref().is_none_or(JoinHandle::is_finished) {
-                self.state.send_replace(State::Connecting);
-                let follower = Follower {
-                    connection: Arc::clone(connection),
-                    keyspace: keyspace.clone(),
-                    deadline,
-                    hub: Arc::clone(&self.hub),
-                    state: self.state.clone(),
-                    task: Arc::clone(&self.task),
-                    retired: AtomicBool::new(false),
-                };
-                *task = Some(tokio::spawn(follower.run()));
+        loop {
+            let (stream, mut state, before) = self.join(connection, keyspace, deadline)?;
+            let known = state.wait_for(|state| match state {
+                State::Connecting => false,
+                State::Following | State::Ended => true,
+                State::Failed(attempt, _) => *attempt > before,
+            });
+            match known.await.map(|state| state.clone()) {
+                Ok(State::Following) => return Ok(stream.boxed()),
+                Ok(State::Failed(_, failure)) => return Err(from_following(failure)),
+                // The runtime of the follower is about to be gone; then another takes its place in this one.
+                Ok(State::Ended) if !self.closed.load(Ordering::Acquire) && deadline::pause().await => {}
+                Ok(State::Connecting | State::Ended) | Err(_) => return Err(Error::closed()),
             }
-            (stream, self.state.subscribe())
-        };
-        let known = state.wait_for(|state| !matches!(state, State::Connecting)).await;
-        match known.map(|state| state.clone()) {
-            Ok(State::Following) => Ok(stream.boxed()),
-            Ok(State::Failed(failure)) => Err(from_following(failure.clone())),
-            Ok(State::Connecting) | Err(_) => Err(Error::closed()),
         }
+    }
+
+    /// Takes a place among the watches, and sees to it that there is a follower, which makes haste. Answers
+    /// as well how many attempts had begun before.
+    fn join(
+        &self,
+        connection: &Arc<Connection>,
+        keyspace: &Keyspace,
+        deadline: Duration,
+    ) -> Result<(ChangeStream, watch::Receiver<State>, u64)> {
+        let shared = &self.shared;
+        let mut task = lock(&shared.task);
+        if self.closed.load(Ordering::Acquire) {
+            return Err(Error::closed());
+        }
+        let stream = shared.hub.subscribe(DEFAULT_BOUND);
+        let before = shared.attempts.load(Ordering::Acquire);
+        if task.as_ref().is_none_or(JoinHandle::is_finished) {
+            shared.state.send_replace(State::Connecting);
+            let follower = Follower {
+                connection: Arc::clone(connection),
+                keyspace: keyspace.clone(),
+                deadline,
+                shared: Arc::clone(shared),
+                retired: AtomicBool::new(false),
+            };
+            *task = Some(tokio::spawn(follower.run()));
+        } else if !matches!(*shared.state.borrow(), State::Following) {
+            shared.wanted.notify_one();
+        }
+        Ok((stream, shared.state.subscribe(), before))
     }
 
     /// Ends every watch.
     pub(crate) fn close(&self) {
-        if let Some(task) = lock(&self.task).take() {
+        let mut task = lock(&self.shared.task);
+        self.closed.store(true, Ordering::Release);
+        if let Some(task) = task.take() {
             task.abort();
         }
-        drop(self.hub.close());
+        drop(task);
+        drop(self.shared.hub.close());
     }
 }
 

@@ -33,8 +33,8 @@ fn parse(text: &str) -> ServerError {
     ServerError::new(code, message)
 }
 
-/// What the server said, if it is the server that failed and not the connection. The library keeps the server's words
-/// alone, which begin with a code, as its own never do.
+/// What the server said, if it is the server that failed and not the connection. The library keeps the
+/// server's words alone, which begin with a code, as its own never do.
 pub(super) fn server_error(error: &Error) -> Option<ServerError> {
     let own =
         matches!(error.kind(), ErrorKind::IO | ErrorKind::Timeout | ErrorKind::Canceled | ErrorKind::Tls);

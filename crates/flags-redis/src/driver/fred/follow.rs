@@ -1,8 +1,8 @@
 //! Being told of changes.
 //!
-//! Under RESP3 the library passes an invalidation on only if it names keys, so that an emptied database goes unnoticed. Under
-//! RESP2 a connection can have what is told sent to itself, as messages of a channel, and there the library keeps the
-//! message that names none.
+//! Under RESP3 the library passes an invalidation on only if it names keys, so that an emptied database goes
+//! unnoticed. Under RESP2 a connection can have what is told sent to itself, as messages of a channel, and
+//! there the library keeps the message that names none.
 
 use fred::interfaces::PubsubInterface as _;
 use fred::types::client::Invalidation;
@@ -46,8 +46,9 @@ impl Line {
 }
 
 impl Line {
-    /// The library takes a subscription for done when it is sent, and its refusal for the answer to whatever was asked next, if
-    /// anything was. What proves it is that a subscriber may ask for nothing else under RESP2.
+    /// The library takes a subscription for done when it is sent, and its refusal for the answer to whatever
+    /// was asked next, if anything was. What proves it is that a subscriber may ask for nothing else under
+    /// RESP2.
     async fn is_subscribed(&self) -> Result<(), Failure> {
         match self.ask(Command::new("CLIENT").arg("ID")).await {
             Err(Failure::Refused(error)) if error.message.contains("allowed in this context") => Ok(()),

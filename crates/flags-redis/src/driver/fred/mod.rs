@@ -1,7 +1,8 @@
 //! The driver over `fred`.
 //!
-//! A client of it is used for one connection and thrown away with it: with a policy it would connect anew and repeat
-//! commands, past every deadline, and without one it leaves whoever asks after the end waiting for ever.
+//! A client of it is used for one connection and thrown away with it: with a policy it would connect anew and
+//! repeat commands, past every deadline, and without one it leaves whoever asks after the end waiting for
+//! ever.
 
 mod convert;
 mod follow;
@@ -39,8 +40,9 @@ impl Dialer for Fred {
         if target.login.password.is_some() {
             return Self::dial_by(RespVersion::RESP2, target, follow).await;
         }
-        // Who gives no password greets by `HELLO`, which everybody may at any time, and which this library does for RESP3 alone.
-        // Else it asks by `PING`, which a user may be refused, as everybody is while the server cannot write to its disk.
+        // Who gives no password greets by `HELLO`, which everybody may at any time, and which this library
+        // does for RESP3 alone. Else it asks by `PING`, which a user may be refused, as everybody is while
+        // the server cannot write to its disk.
         match Self::dial_by(RespVersion::RESP3, target, follow.clone()).await {
             Err(Failure::Refused(refusal)) if refusal.is_unknown_command() => {
                 Self::dial_by(RespVersion::RESP2, target, follow).await

@@ -19,7 +19,8 @@ use crate::reply::{Command, Reply};
 
 pub(super) struct Queue {
     client: Client,
-    /// Held while commands are handed over, so that those of one caller stay together. How many callers there were.
+    /// Held while commands are handed over, so that those of one caller stay together. How many callers there
+    /// were.
     callers: Mutex<u64>,
     /// Every caller up to this number was answered: a server answers in order.
     answered: AtomicU64,
@@ -34,8 +35,8 @@ impl Queue {
         &self.client
     }
 
-    /// The commands are handed over one by one, without a wait in between, and the library writes what it finds handed
-    /// over at once. A pipeline of its own it would flush command by command.
+    /// The commands are handed over one by one, without a wait in between, and the library writes what it
+    /// finds handed over at once. A pipeline of its own it would flush command by command.
     pub(super) async fn send(&self, commands: &[Command]) -> Result<Vec<Reply>, Cause> {
         let mut asked: Vec<_> = commands.iter().map(|command| Box::pin(self.ask(command))).collect();
         let (caller, early) = poll_fn(|context| {
@@ -65,8 +66,9 @@ impl Queue {
         self.client.custom_raw(CustomCommand::new(name, ClusterHash::FirstKey, false), args)
     }
 
-    /// On some errors of a server (`CLUSTERDOWN`) the library ends the connection, with that error for everybody. Whose turn
-    /// it was is the one whom the server answered so; what became of the others' commands is not known.
+    /// On some errors of a server (`CLUSTERDOWN`) the library ends the connection, with that error for
+    /// everybody. Whose turn it was is the one whom the server answered so; what became of the others'
+    /// commands is not known.
     fn failed(
         &self,
         caller: u64,

@@ -5,7 +5,8 @@ use redis::{Cmd, ErrorKind, Pipeline, PushInfo, PushKind, RedisError, RedisResul
 
 use crate::reply::{Command, Reply, ServerError};
 
-/// Sends the commands as one write. An error of the server is a reply; an error of this function is the connection's.
+/// Sends the commands as one write. An error of the server is a reply; an error of this function is the
+/// connection's.
 pub(super) async fn send(
     mut connection: MultiplexedConnection,
     commands: &[Command],

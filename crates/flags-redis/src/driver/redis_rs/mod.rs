@@ -1,7 +1,7 @@
 //! The driver over the `redis` crate.
 //!
-//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the TLS provider
-//! to chance, and its reconnection waits past every deadline.
+//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the
+//! TLS provider to chance, and its reconnection waits past every deadline.
 
 mod convert;
 
@@ -110,7 +110,8 @@ struct Multiplexed {
 }
 
 impl Multiplexed {
-    /// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a server that is frozen.
+    /// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a
+    /// server that is frozen.
     async fn introduce(&self, target: &Target) -> Result<(), Failure> {
         // A server that turns us away says why once, and hangs up: nothing is sent behind the first command.
         if let Some(password) = &target.login.password {

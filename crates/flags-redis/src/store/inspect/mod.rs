@@ -1,7 +1,8 @@
-//! Looking for what is wrong with the way the records are kept: from the indexes to the records, then the other way.
+//! Looking for what is wrong with the way the records are kept: from the indexes to the records, then the
+//! other way.
 //!
-//! Nothing is held still meanwhile, so a finding is what was seen at one moment. Mending is exact nevertheless: each change is made by a
-//! script that judges again.
+//! Nothing is held still meanwhile, so a finding is what was seen at one moment. Mending is exact
+//! nevertheless: each change is made by a script that judges again.
 
 mod aliases;
 mod entries;
@@ -57,16 +58,18 @@ struct Page {
 }
 
 impl RedisStorage {
-    /// Looks for index entries without records, records outside their indexes (the overrides that the origin writes, among others), aliases
-    /// that lead nowhere and keys of another type. Reads every key under the prefix, page by page; each page has the
-    /// [deadline](crate::RedisBuilder::deadline) to itself, and other clients go on meanwhile.
+    /// Looks for index entries without records, records outside their indexes (the overrides that the origin
+    /// writes, among others), aliases that lead nowhere and keys of another type. Reads every key under the
+    /// prefix, page by page; each page has the [deadline](crate::RedisBuilder::deadline) to itself, and other
+    /// clients go on meanwhile.
     ///
-    /// With `mend`, what can be mended without losing anything is: entries are added or removed, each on the condition that its
-    /// record is what it was when it was judged. No record is ever changed or deleted.
+    /// With `mend`, what can be mended without losing anything is: entries are added or removed, each on the
+    /// condition that its record is what it was when it was judged. No record is ever changed or deleted.
     ///
     /// # Errors
     ///
-    /// The last item: whatever kept it from going on; `Denied` where this user may not use `SCAN`, `HSCAN`, `HGET`, `SISMEMBER`, `ZSCORE` or `TYPE`.
+    /// The last item: whatever kept it from going on; `Denied` where this user may not use `SCAN`, `HSCAN`,
+    /// `HGET`, `SISMEMBER`, `ZSCORE` or `TYPE`.
     ///
     /// # Cancellation
     ///
