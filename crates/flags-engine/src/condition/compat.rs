@@ -2,6 +2,7 @@
 
 use std::cmp::Ordering;
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use regex::Regex;
 
@@ -36,7 +37,7 @@ pub(super) enum Test {
     },
     StartsWith(Box<str>),
     EndsWith(Box<str>),
-    Matches(Box<Regex>),
+    Matches(Arc<Regex>),
     Version {
         expected: Version,
         order: Order,
@@ -141,7 +142,7 @@ fn pattern_test(expected: &Value, problem: &mut dyn FnMut(String)) -> Test {
         return Test::RaisesIfTruthy(Raised::PatternIsNoText);
     };
     match pattern::compile(text) {
-        Ok(regex) => Test::Matches(Box::new(regex)),
+        Ok(regex) => Test::Matches(regex),
         Err(refused) => {
             problem(format!("{refused}: it never matches"));
             match refused {

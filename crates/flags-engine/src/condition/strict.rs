@@ -3,6 +3,7 @@
 use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use ipnet::IpNet;
 use regex::Regex;
@@ -23,7 +24,7 @@ pub(super) enum Test {
     Contains { expected: Value, want: bool },
     StartsWith(Box<str>),
     EndsWith(Box<str>),
-    Matches(Box<Regex>),
+    Matches(Arc<Regex>),
     Version { expected: Version, order: Order },
     VersionEqual(Version),
     Date { expected: DateTime, order: Ordering },
@@ -50,7 +51,7 @@ impl Test {
             Operator::StartsWith => Self::StartsWith(text()?.into()),
             Operator::EndsWith => Self::EndsWith(text()?.into()),
             Operator::Matches => {
-                Self::Matches(Box::new(pattern::compile(text()?).map_err(|refused| refused.to_string())?))
+                Self::Matches(pattern::compile(text()?).map_err(|refused| refused.to_string())?)
             }
             Operator::VersionEqual => Self::VersionEqual(version(text()?).ok_or("the value is no version")?),
             Operator::Version(order) => {

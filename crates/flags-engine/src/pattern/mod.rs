@@ -8,7 +8,10 @@
 mod class;
 mod escape;
 mod flags;
+mod shared;
 mod translate;
+
+use std::sync::Arc;
 
 use regex::{Regex, RegexBuilder};
 
@@ -40,7 +43,15 @@ const MAX_COUNTED: u64 = 5_000;
 /// How deeply groups may nest.
 const MAX_DEPTH: usize = 100;
 
-pub(crate) fn compile(pattern: &str) -> Result<Regex, Refused> {
+/// The pattern, compiled; the very same as before, where it is in use already.
+pub(crate) fn compile(pattern: &str) -> Result<Arc<Regex>, Refused> {
+    match shared::known(pattern) {
+        Some(regex) => Ok(regex),
+        None => compile_anew(pattern).map(|regex| shared::share(pattern, regex)),
+    }
+}
+
+fn compile_anew(pattern: &str) -> Result<Regex, Refused> {
     let translated = translate::translate(pattern)?;
     RegexBuilder::new(&translated).size_limit(MAX_SIZE).build().map_err(|error| match error {
         regex::Error::CompiledTooBig(_) => Refused::TooLarge(error.to_string()),
