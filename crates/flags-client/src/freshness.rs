@@ -11,8 +11,8 @@ pub enum Freshness {
     /// Served as it was known last.
     Stale {
         /// When the client noticed, by its clock; of a saved file, when that was saved; of what is
-        /// [overtaken](StaleCause::Overtaken), when the first of the reads began that came too
-        /// late. Changes may have been missed from a little earlier on: that a connection is dead
+        /// [overtaken](StaleCause::Overtaken), when the first change was told that is not read yet,
+        /// or the first of the reads began that came too late. Changes may have been missed from a little earlier on: that a connection is dead
         /// takes a watch some seconds to find out.
         since: Timestamp,
         /// Why.
@@ -38,9 +38,9 @@ pub enum StaleCause {
     Disconnected,
     /// Changes may have been missed, and everything is being read again.
     Reloading,
-    /// Something changes faster than it can be read: for more than a second each read of it was
-    /// overtaken by another change, so that it is served as it was known before. Everything else is
-    /// as the store has it.
+    /// Something is known to have changed, and could not be read for more than a second: reads take
+    /// that long, or each of them was overtaken by another change. It is served as it was known
+    /// before. Everything else is as the store has it.
     Overtaken,
     /// The only flag of the store is gone, and it is not known yet whether it was deleted or the
     /// store was emptied. It is served for some ten seconds more, within which a watch tells of a

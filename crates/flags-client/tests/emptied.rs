@@ -12,7 +12,10 @@ use common::{
 };
 use flags_client::{Client, ClientEvent, Freshness, StaleCause};
 use flags_core::storage::{Batch, Change, Expect};
-use flags_core::{Key, ManualClock, Storage as _, Timestamp};
+use flags_core::{
+    Condition, EntityId, EntityType, Key, ManualClock, Rule, Segment, SegmentName, Storage as _, Timestamp,
+};
+use flags_engine::EvaluationContext;
 
 const LAST_FLAG: Duration = Duration::from_secs(10);
 
@@ -294,4 +297,41 @@ async fn a_listing_that_a_loss_cut_into_removes_nothing() {
     second.release();
     until_fresh(&client).await;
     assert!(!serves(&client, "b") && serves(&client, "c"));
+}
+
+#[tokio::test]
+async fn what_changes_while_the_last_flag_is_waited_for_is_not_lost() {
+    let (storage, client, clock) = following(&["f"]).await;
+    let mut segment = Segment::new(SegmentName::new("s").expect("a name"));
+    segment.conditions = vec![Condition::new("country", "eq", "NL")];
+    put(&*storage, segment.clone()).await;
+    until_fresh(&client).await;
+    let mut fetch = storage.hold_get();
+    delete(&*storage, Key::Flag(key("f"))).await;
+    fetch.reached().await;
+    segment.conditions = vec![Condition::new("country", "eq", "BE")];
+    put(&*storage, segment.clone()).await;
+    // Nobody can ask for it by its key, so that everything is read again.
+    let (user, id) = (EntityType::new("user"), EntityId::new("x".repeat(600)));
+    let long = Key::Override(flag("f", true).id, user.expect("a type"), id.expect("an id"));
+    let lists = Faulty::count(&storage.lists);
+    storage.inject(&Change::Changed(long));
+    fetch.release();
+    until("read again", || {
+        Faulty::count(&storage.lists) > lists && cause(&client) == Some(StaleCause::LastFlagGone)
+    })
+    .await;
+
+    clock.advance(LAST_FLAG);
+    until("the flag is gone", || client.snapshot().ruleset().is_empty()).await;
+    until_fresh(&client).await;
+    let mut rule = Rule::new("r").when(Condition::new("segment", "in_segment", segment.id.to_string()));
+    rule.serve_enabled = true;
+    let mut other = flag("g", false);
+    other.rules.push(rule);
+    put(&*storage, other).await;
+    until("the other flag", || client.snapshot().ruleset().len() == 1).await;
+    let from = |country| EvaluationContext::builder().targeting_key("a").country(country).build();
+    assert!(client.bool_value("g", false, &from("BE")));
+    assert!(!client.bool_value("g", false, &from("NL")));
 }

@@ -125,3 +125,25 @@ async fn a_flag_that_changes_faster_than_it_can_be_read_is_told() {
     assert_eq!(text(&client, "hot"), "4");
     assert!(clock.now() > since);
 }
+
+#[tokio::test]
+async fn a_change_that_takes_long_to_be_read_is_told() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::new();
+    let mut f = text_flag("f", "1");
+    put(&*storage, f.clone()).await;
+    put(&*storage, text_flag("g", "1")).await;
+    let client = builder(&storage).clock(Arc::new(clock.clone())).start().await.expect("started");
+    until_fresh(&client).await;
+    let mut fetch = storage.hold_get();
+    f.default_value = Some("2".into());
+    put(&*storage, f).await;
+    fetch.reached().await;
+    assert_eq!(client.freshness(), Freshness::Fresh);
+    clock.advance(Duration::from_secs(1));
+    until("it is told", || cause(&client) == Some(StaleCause::Overtaken)).await;
+    assert_eq!((text(&client, "f"), text(&client, "g")), ("1".into(), "1".into()));
+    fetch.release();
+    until_fresh(&client).await;
+    assert_eq!(text(&client, "f"), "2");
+}

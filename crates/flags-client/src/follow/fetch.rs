@@ -7,6 +7,7 @@ use flags_core::storage::Query;
 use flags_core::{ErrorKind, Key, Kind, Record, Result, StorageHandle};
 use flags_engine::Ruleset;
 use futures_util::StreamExt;
+use tokio::task::coop::consume_budget;
 
 use crate::emptied::holds_others;
 use crate::replica::{Found, Listed, Replica};
@@ -17,6 +18,8 @@ pub(crate) async fn list(storage: StorageHandle, overrides: bool) -> Result<List
     for kind in Replica::kinds(overrides) {
         let mut items = storage.list(Query::All(kind));
         while let Some(item) = items.next().await {
+            // A store in memory never waits, and would keep the thread until it is read.
+            consume_budget().await;
             listed.flags += usize::from(kind == Kind::Flag);
             match item {
                 Ok(stored) => drop(listed.records.put(stored.record)),

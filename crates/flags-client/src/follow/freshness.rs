@@ -72,7 +72,7 @@ impl Follower {
         };
         let found = cause.map(|cause| Staleness { since: now, cause });
         let overtaken = || {
-            let since = self.overtaken.since(now);
+            let since = self.overtaken.since(now).into_iter().chain(self.invalidated.since(now)).min();
             since.map(|since| Staleness { since, cause: StaleCause::Overtaken })
         };
         Staleness::update(&mut self.stale, found.or_else(overtaken), self.read);

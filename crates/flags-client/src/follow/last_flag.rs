@@ -19,6 +19,8 @@ const LONG_ENOUGH: Duration = Duration::from_secs(10);
 pub(super) struct LastFlag {
     gone: HashSet<Key>,
     until: Option<Timestamp>,
+    /// A listing was taken in, but for what it did not show.
+    owes_listing: bool,
 }
 
 impl LastFlag {
@@ -49,9 +51,15 @@ impl LastFlag {
         self.gone.remove(key);
     }
 
-    /// Ends the waiting, with what is gone.
-    pub(super) fn take(&mut self) -> HashSet<Key> {
-        self.until = None;
-        std::mem::take(&mut self.gone)
+    /// Everything was read meanwhile, and shows no flag: what else it does not show is believed no
+    /// sooner, and then asked for again.
+    pub(super) fn owe_listing(&mut self) {
+        self.owes_listing = true;
+    }
+
+    /// Ends the waiting, with what is gone, and whether everything is to be read again.
+    pub(super) fn take(&mut self) -> (HashSet<Key>, bool) {
+        let Self { gone, owes_listing, .. } = std::mem::take(self);
+        (gone, owes_listing)
     }
 }

@@ -7,6 +7,7 @@
 
 mod fetch;
 mod freshness;
+mod invalidated;
 mod last_flag;
 mod news;
 mod overtaken;
@@ -18,19 +19,19 @@ mod tests;
 mod times;
 mod work;
 
-use std::collections::HashSet;
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use flags_core::{Clock, Key, Result, Timestamp};
+use flags_core::{Clock, Result, Timestamp};
 use flags_engine::Semantics;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
 use tokio::sync::{mpsc, oneshot};
 
 use self::freshness::Staleness;
+use self::invalidated::Invalidated;
 use self::last_flag::LastFlag;
 use self::news::Link;
 use self::overtaken::Overtaken;
@@ -62,8 +63,7 @@ pub(crate) struct Follower {
     starting: Option<Starting>,
     replica: Replica,
     link: Link,
-    /// Changed since they were read.
-    invalidated: HashSet<Key>,
+    invalidated: Invalidated,
     overtaken: Overtaken,
     wants_reload: bool,
     resyncs: u64,
@@ -113,7 +113,7 @@ impl Follower {
             commands,
             starting,
             link: Link::Connecting,
-            invalidated: HashSet::new(),
+            invalidated: Invalidated::default(),
             overtaken: Overtaken::default(),
             wants_reload: false,
             resyncs: 0,

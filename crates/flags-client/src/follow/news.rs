@@ -88,10 +88,21 @@ impl Follower {
         }
         if key.text_len() > self.shared.storage.descriptor().limits().key_bytes {
             // Another library may write it, and listings show it, though nobody can ask for it by its key.
+            self.synced = false;
             self.wants_reload = true;
             return;
         }
         self.last_flag.forget(&key);
-        self.invalidated.insert(key);
+        self.await_read(key);
+    }
+
+    /// The record is to be read again.
+    pub(super) fn await_read(&mut self, key: Key) {
+        if !self.invalidated.add(key, self.now()) {
+            // What is being read now may be older than what was just forgotten.
+            self.resyncs += 1;
+            self.synced = false;
+            self.wants_reload = true;
+        }
     }
 }

@@ -8,7 +8,7 @@ use flags_core::{Key, Timestamp};
 
 /// A change is read within milliseconds. A record that changes again and again before it is read
 /// stays as it was known for as long as that goes on, and past this everybody is told.
-const PATIENCE: Duration = Duration::from_secs(1);
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 #[derive(Debug, Default)]
 pub(super) struct Overtaken {
@@ -45,18 +45,18 @@ impl Overtaken {
     /// Whether what a listing passed over is about to be read. Not waited for once it had its
     /// chance.
     pub(super) fn is_awaited(&self, now: Timestamp) -> bool {
-        self.keys.values().any(|since| since.owed && !since.is_long_ago(now))
+        self.keys.values().any(|since| since.owed && !is_long_ago(since.at, now))
     }
 
     /// Since when one of them could not be read, if that is long ago.
     pub(super) fn since(&self, now: Timestamp) -> Option<Timestamp> {
-        let long_ago = self.keys.values().filter(|since| since.is_long_ago(now));
+        let long_ago = self.keys.values().filter(|since| is_long_ago(since.at, now));
         long_ago.map(|since| since.at).min()
     }
 
     /// When the next of them will have been waited for long enough.
     pub(super) fn turns_at(&self, now: Timestamp) -> Option<Timestamp> {
-        let waiting = self.keys.values().filter(|since| !since.is_long_ago(now));
+        let waiting = self.keys.values().filter(|since| !is_long_ago(since.at, now));
         waiting.map(|since| since.at.saturating_add(PATIENCE)).min()
     }
 
@@ -66,8 +66,7 @@ impl Overtaken {
     }
 }
 
-impl Since {
-    fn is_long_ago(self, now: Timestamp) -> bool {
-        now.saturating_since(self.at) >= PATIENCE
-    }
+/// Whether that is longer ago than a change takes to be read.
+pub(super) fn is_long_ago(at: Timestamp, now: Timestamp) -> bool {
+    now.saturating_since(at) >= PATIENCE
 }

@@ -10,20 +10,20 @@ use super::last_flag::LastFlag;
 use crate::replica::{Replica, Touched};
 use crate::state::State;
 
-/// More records than this are taken in on a thread of their own: the task must not keep others
+/// More work than this many records make is done on a thread of their own: the task must not keep others
 /// waiting.
 pub(super) const MANY: usize = 1_000;
 
 impl Follower {
-    /// Changes the replica by so many records, and publishes what became of it.
+    /// Changes the replica, which is as much work as so many records are, and publishes what became of it.
     pub(super) async fn change(
         &mut self,
-        records: usize,
+        weight: usize,
         change: impl FnOnce(&mut Replica, Timestamp) -> Touched + Send + 'static,
     ) {
         let now = self.now();
         // What has expired goes with it.
-        let is_long = records > MANY || self.replica.expired(now, MANY + 1) > MANY;
+        let is_long = weight > MANY || self.replica.expired(now, MANY + 1) > MANY;
         if let Some(touched) = self.lend(is_long, move |replica| change(replica, now)).await {
             self.mishaps.reset();
             self.unpublished.merge(touched);

@@ -4,12 +4,19 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use flags_core::{Clock as _, EntityId, EntityType, Flag, FlagKey, ManualClock, Override, Record, Timestamp};
+use flags_core::storage::{Batch, Expect};
+use flags_core::watch::DEFAULT_BOUND;
+use flags_core::{
+    Clock as _, Condition, EntityId, EntityType, Flag, FlagKey, Key, ManualClock, Override, Record, Rule,
+    StorageHandle, Timestamp,
+};
 use flags_memory::MemoryStorage;
+use futures_util::FutureExt as _;
 use tokio::sync::mpsc;
 
 use super::*;
 use crate::freshness::{Freshness, StaleCause};
+use crate::link::News;
 use crate::replica::Found;
 
 /// A follower of a store with nothing in it, which is taken to be in step with it.
@@ -35,7 +42,7 @@ fn flag() -> Flag {
 
 async fn take_in(follower: &mut Follower, records: Vec<Record>) {
     let found: Vec<Found> = records.into_iter().map(Found::Record).collect();
-    follower.change(found.len(), |replica, now| replica.apply(found, now)).await;
+    follower.change(Found::weight(&found), |replica, now| replica.apply(found, now)).await;
 }
 
 fn freshness(follower: &mut Follower) -> Freshness {
@@ -94,4 +101,52 @@ async fn many_overrides_that_end_together_keep_nobody_waiting() {
         assert_eq!(was.recv().expect("it ran") != thread::current().id(), elsewhere);
         assert_eq!(follower.replica.len(), 1, "they are gone");
     }
+}
+
+#[tokio::test]
+async fn patterns_are_compiled_where_they_keep_nobody_waiting() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    for (operator, elsewhere) in [("eq", false), ("matches", true)] {
+        let mut follower = follower(&clock);
+        let mut flag = flag();
+        flag.rules.push(Rule::new("r").when(Condition::new("email", operator, ".*@example.com")));
+        let found = vec![Found::Record(flag.into())];
+        let weight = Found::weight(&found);
+        let (told, was) = std::sync::mpsc::channel();
+        let apply = move |replica: &mut Replica, now| {
+            told.send(thread::current().id()).expect("somebody listens");
+            replica.apply(found, now)
+        };
+        follower.change(weight, apply).await;
+        assert_eq!(was.recv().expect("it ran") != thread::current().id(), elsewhere, "{operator}");
+    }
+}
+
+#[tokio::test]
+async fn more_changes_than_are_remembered_are_read_all_at_once() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let mut follower = follower(&clock);
+    take_in(&mut follower, vec![flag().into()]).await;
+    let changed = |n: usize| News::Changed(Key::Flag(FlagKey::new(n.to_string()).expect("a key")));
+    (0..DEFAULT_BOUND).for_each(|n| follower.hear(changed(n)));
+    let fetch = follower.next_work().expect("a read").await;
+    assert!(matches!(fetch, Done::Fetched(..)));
+    (DEFAULT_BOUND..2 * DEFAULT_BOUND + 1).for_each(|n| follower.hear(changed(n)));
+    let Freshness::Stale { cause, .. } = freshness(&mut follower) else { panic!("not in step") };
+    assert_eq!(cause, StaleCause::Reloading);
+    follower.take_in(fetch).await;
+    assert!(matches!(follower.next_work().expect("a read").await, Done::Listed(..)));
+}
+
+#[tokio::test]
+async fn a_store_that_never_waits_is_read_bit_by_bit() {
+    let storage: StorageHandle = Arc::new(MemoryStorage::new());
+    for some in 0..10 {
+        let flags = (0..100).map(|n| Flag::new(FlagKey::new(format!("{some}-{n}")).expect("a key")));
+        let batch = flags.fold(Batch::new(), |batch, flag| batch.put(flag, Expect::Absent));
+        storage.commit(batch).await.expect("committed");
+    }
+    let mut list = Box::pin(fetch::list(storage, true));
+    assert!((&mut list).now_or_never().is_none(), "others have their turn");
+    assert_eq!(list.await.expect("listed").flags, 1_000);
 }

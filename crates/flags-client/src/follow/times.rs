@@ -31,8 +31,9 @@ impl Follower {
         let save = self.save_at.filter(|_| self.saving.is_none());
         let start = self.starting.as_ref().filter(|_| !self.read).map(|starting| starting.deadline);
         let overtaken = self.overtaken.turns_at(self.now());
+        let invalidated = self.invalidated.turns_at(self.now());
         let (last_flag, sweep) = (self.last_flag.until(), self.replica.sweeps_at());
-        let times = [retry, poll, save, start, overtaken, last_flag, sweep, self.look_at];
+        let times = [retry, poll, save, start, overtaken, invalidated, last_flag, sweep, self.look_at];
         times.into_iter().flatten().min()
     }
 
@@ -47,6 +48,7 @@ impl Follower {
         }
         let start = self.starting.as_mut().map(|starting| &mut starting.deadline);
         self.overtaken.set_back(back);
+        self.invalidated.set_back(back);
         self.rested_at = self.rested_at.saturating_sub(back);
         let others = [&mut self.retry_at, &mut self.poll_at, &mut self.save_at, &mut self.look_at];
         let others = others.into_iter().flatten();
@@ -81,7 +83,8 @@ impl Follower {
             self.serve_saved(now).await;
         }
         if is_due(self.last_flag.until()) {
-            let gone: Vec<Found> = self.last_flag.take().into_iter().map(Found::Nothing).collect();
+            let gone = self.end_wait_for_last_flag();
+            let gone: Vec<Found> = gone.into_iter().map(Found::Nothing).collect();
             self.change(gone.len(), |replica, now| replica.apply(gone, now)).await;
         }
         if is_due(self.replica.sweeps_at()) {

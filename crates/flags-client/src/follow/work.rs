@@ -1,5 +1,6 @@
 //! Reads of the store: which one is next, and what is installed from it.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use flags_core::{Error, ErrorKind, Key, Result, Timestamp};
@@ -48,7 +49,7 @@ impl Follower {
         if self.wants_reload {
             self.wants_reload = false;
             // What changed before is in what is read now.
-            self.invalidated.clear();
+            self.invalidated.forget();
             let overrides = self.shared.on_demand.is_none();
             // About this listing, which begins after it was said: a later emptiness is another one.
             let accepts_empty = std::mem::take(&mut self.accepts_empty);
@@ -62,10 +63,7 @@ impl Follower {
             return None;
         }
         let most = storage.descriptor().limits().batch_ops.max(1);
-        let keys: Vec<Key> = self.invalidated.iter().take(most).cloned().collect();
-        for key in &keys {
-            self.invalidated.remove(key);
-        }
+        let keys = self.invalidated.take(most);
         if keys.is_empty() {
             return None;
         }
@@ -97,6 +95,7 @@ impl Follower {
             }
             Done::Fetched(begun, _, Ok(mut fetched)) => {
                 self.succeeded();
+                self.invalidated.answered();
                 // Otherwise everything is read again, and who knows which store has answered.
                 if self.is_unbroken_since(begun) {
                     fetched.found.retain(|one| self.is_in_time(&one.key(), begun.at));
@@ -104,7 +103,7 @@ impl Follower {
                 }
             }
             Done::Fetched(_, keys, Err(error)) => {
-                self.invalidated.extend(keys);
+                self.invalidated.put_back(keys, self.now());
                 self.failed(error).await;
             }
         }
@@ -127,7 +126,9 @@ impl Follower {
             // Broken off, it is begun again.
             self.accepts_empty |= accepts_empty;
             if unbroken && self.last_flag.is_awaited() {
-                // That is known already, and what it means will be.
+                // That is known already, and what it means will be. The rest is news.
+                self.last_flag.owe_listing();
+                self.install(listed, true).await;
                 return;
             }
             if !std::mem::replace(&mut self.store_emptied, true) {
@@ -141,10 +142,17 @@ impl Follower {
         self.store_emptied = false;
         self.read = true;
         self.last_flag = LastFlag::default();
-        self.overtaken.listing(&self.invalidated, self.now());
-        let unsure = Unsure { keys: self.invalidated.clone(), absences: !unbroken };
-        let records = listed.records.len().max(self.replica.len());
-        self.change(records, move |replica, now| replica.take_over(listed, &unsure, now)).await;
+        self.install(listed, !unbroken).await;
+    }
+
+    /// Takes in what was listed, all but what changed meanwhile; what it does not show is gone, or else `absences` mean
+    /// nothing.
+    async fn install(&mut self, listed: Listed, absences: bool) {
+        let keys: HashSet<Key> = self.invalidated.keys().cloned().collect();
+        self.overtaken.listing(&keys, self.now());
+        let unsure = Unsure { keys, absences };
+        let weight = listed.weight().max(self.replica.len());
+        self.change(weight, move |replica, now| replica.take_over(listed, &unsure, now)).await;
     }
 
     /// Whether there are flags to lose.
@@ -171,11 +179,21 @@ impl Follower {
             }
             // The store was not emptied: what was kept back is asked for again, to be sure.
             _ if losses == Losses::Deleted || shows_a_flag => {
-                self.invalidated.extend(self.last_flag.take());
+                self.end_wait_for_last_flag().into_iter().for_each(|key| self.await_read(key));
             }
             _ => {}
         }
-        self.change(found.len(), move |replica, now| replica.apply(found, now)).await;
+        self.change(Found::weight(&found), move |replica, now| replica.apply(found, now)).await;
+    }
+
+    /// What is gone with the last flag, if it is. What a listing did not show meanwhile may be gone too.
+    pub(super) fn end_wait_for_last_flag(&mut self) -> HashSet<Key> {
+        let (gone, owes_listing) = self.last_flag.take();
+        if owes_listing {
+            self.synced = false;
+            self.wants_reload = true;
+        }
+        gone
     }
 
     fn succeeded(&mut self) {

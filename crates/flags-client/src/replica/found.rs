@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use flags_core::{Error, FlagKey, Key, Record};
+use flags_core::{Condition, Error, FlagKey, Key, Record};
 
 use super::Records;
 
@@ -21,6 +21,15 @@ impl Found {
             Self::Record(record) => record.key(),
             Self::Nothing(key) | Self::Unreadable(key, _) => key.clone(),
         }
+    }
+
+    /// How much work these are to take in.
+    pub(crate) fn weight(found: &[Self]) -> usize {
+        let records = found.iter().filter_map(|one| match one {
+            Self::Record(record) => Some(record),
+            _ => None,
+        });
+        weight(found.len(), records)
     }
 
     pub(crate) fn is_nothing(&self) -> bool {
@@ -41,6 +50,23 @@ impl Found {
     }
 }
 
+/// As many as there are, or beyond any bound: to compile a pattern may take long, and a small flag
+/// may have many.
+fn weight<'a>(count: usize, records: impl IntoIterator<Item = &'a Record>) -> usize {
+    if records.into_iter().any(has_patterns) { usize::MAX } else { count }
+}
+
+fn has_patterns(record: &Record) -> bool {
+    let has_pattern = |conditions: &[Condition]| {
+        conditions.iter().any(|condition| condition.json().text().contains("matches"))
+    };
+    match record {
+        Record::Flag(flag) => flag.rules.iter().any(|rule| has_pattern(&rule.conditions)),
+        Record::Segment(segment) => has_pattern(&segment.conditions),
+        _ => false,
+    }
+}
+
 /// A whole store, as it was listed.
 #[derive(Debug, Default)]
 pub(crate) struct Listed {
@@ -50,6 +76,13 @@ pub(crate) struct Listed {
     pub(crate) nameless: Vec<Arc<Error>>,
     /// Flags, readable or not.
     pub(crate) flags: usize,
+}
+
+impl Listed {
+    /// How much work it is to take in.
+    pub(crate) fn weight(&self) -> usize {
+        weight(self.records.len(), self.records.iter())
+    }
 }
 
 /// What of a listing is not known for sure.
