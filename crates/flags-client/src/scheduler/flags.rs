@@ -5,6 +5,7 @@ use std::collections::{HashMap, HashSet};
 use flags_core::storage::{Query, Revision};
 use flags_core::{Alias, Error, ErrorKind, Flag, FlagId, Kind, Record, Result, StorageHandle};
 use futures_util::StreamExt;
+use tokio::task::coop::consume_budget;
 
 /// Up to how many are asked for one by one. More are found by one listing of all.
 const FEW: usize = 8;
@@ -39,6 +40,7 @@ impl Flags {
         let mut twins = HashSet::new();
         let mut items = storage.list(Query::All(Kind::Flag));
         while let Some(item) = items.next().await {
+            consume_budget().await;
             match item {
                 Ok(stored) => {
                     if let Record::Flag(flag) = stored.record

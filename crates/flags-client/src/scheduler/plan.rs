@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use flags_core::storage::Query;
 use flags_core::{Error, ErrorKind, FlagId, Kind, Result, StorageHandle, Timestamp};
 use futures_util::StreamExt;
+use tokio::task::coop::consume_budget;
 
 use super::planned::Planned;
 
@@ -26,6 +27,7 @@ impl Plan {
         for kind in [Kind::ScheduledChange, Kind::RolloutPhase] {
             let mut items = storage.list(Query::All(kind));
             while let Some(item) = items.next().await {
+                consume_budget().await;
                 match item {
                     Ok(stored) => plan.add(Planned::new(stored), now),
                     Err(error) if error.kind() == ErrorKind::Corrupt => plan.unreadable.push(error),
