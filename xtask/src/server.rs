@@ -23,7 +23,7 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 30] = [
+const NEED_A_PROCESS: [&str; 31] = [
     "adversity::",
     "budgets::",
     "chaos::",
@@ -43,6 +43,7 @@ const NEED_A_PROCESS: [&str; 30] = [
     "limits::",
     "outages::",
     "permissions::",
+    "readonly::",
     "refused::",
     "resharding::",
     "review::",

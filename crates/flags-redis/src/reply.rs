@@ -121,6 +121,11 @@ impl ServerError {
         self.code == "DENIED" || self.is_full()
     }
 
+    /// Whether the server takes no writes from anybody now: a replica, or one that cannot keep what is written.
+    pub(crate) fn takes_no_writes(&self) -> bool {
+        matches!(self.code.as_str(), "READONLY" | "MISCONF" | "NOREPLICAS" | "OOM")
+    }
+
     /// Whether the server will not let this user do that.
     pub(crate) fn is_denial(&self) -> bool {
         // Redis 6 wraps what a script was refused in words of its own, under no code that says so.

@@ -10,6 +10,7 @@ mod limits;
 mod outages;
 mod ownership;
 mod permissions;
+mod readonly;
 mod review;
 mod scans;
 mod tls;

@@ -56,6 +56,8 @@ pub struct RedisStorage {
     known: Known,
     /// The server does not let us use `SORT ... GET`: a cluster, or an ACL user without every key.
     sort_refused: AtomicBool,
+    /// The server took no writes when it was asked last. The next commit asks again.
+    unwritable: AtomicBool,
     closed: AtomicBool,
 }
 
