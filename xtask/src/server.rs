@@ -23,7 +23,7 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 31] = [
+const NEED_A_PROCESS: [&str; 32] = [
     "adversity::",
     "budgets::",
     "chaos::",
@@ -44,6 +44,7 @@ const NEED_A_PROCESS: [&str; 31] = [
     "outages::",
     "permissions::",
     "readonly::",
+    "refusals::",
     "refused::",
     "resharding::",
     "review::",

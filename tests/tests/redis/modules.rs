@@ -11,6 +11,7 @@ mod outages;
 mod ownership;
 mod permissions;
 mod readonly;
+mod refusals;
 mod review;
 mod scans;
 mod tls;

@@ -212,6 +212,13 @@ fn refusal(name: &str, useless: Useless) -> Error {
                 format!("the server does not permit {name}, which the store needs; grant it to this user");
             Error::new(ErrorKind::Denied, reason).with_source(error)
         }
+        Useless::Server(error) if error.is_unknown_command() => {
+            let reason = format!(
+                "the server has no {name}, which the store needs; it is older than Redis 6.2, or the command is renamed, or something \
+                 stands in front of it that does not pass it on"
+            );
+            Error::unsupported(reason).with_source(error)
+        }
         other => from_useless(other),
     }
 }

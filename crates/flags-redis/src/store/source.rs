@@ -116,7 +116,7 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     let mut next = || replies.next().unwrap_or(Reply::Nil);
     let found = match next().list() {
         Ok(found) => found,
-        Err(Useless::Server(error)) if error.is_denial() => {
+        Err(Useless::Server(error)) if error.is_denial() || error.is_unknown_command() => {
             store.sort_refused.store(true, Ordering::Relaxed);
             return Ok(Page::then(vec![from_start(index)]));
         }
