@@ -23,7 +23,7 @@ pub(crate) enum Server {
 }
 
 /// Tests that need a process, by what is in their names.
-const NEED_A_PROCESS: [&str; 30] = [
+const NEED_A_PROCESS: [&str; 32] = [
     "adversity::",
     "budgets::",
     "chaos::",
@@ -43,6 +43,8 @@ const NEED_A_PROCESS: [&str; 30] = [
     "limits::",
     "outages::",
     "permissions::",
+    "readonly::",
+    "refusals::",
     "refused::",
     "resharding::",
     "review::",

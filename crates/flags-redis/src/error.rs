@@ -67,6 +67,8 @@ pub(crate) fn from_failure(failure: Failure, intent: Intent) -> Error {
         Failure::Unanswered(cause @ Cause::OutOfStep(_)) if intent == Intent::Read => no_redis().with_source(cause),
         Failure::Unanswered(cause) => unanswered(intent).with_source(cause),
         Failure::Refused(error) => from_server(error),
+        // Of one server that was named nothing else is waited for.
+        Failure::Unsettled(error) if error.code == "LOADING" => from_server(error),
         Failure::Unsettled(error) => Error::new(
             ErrorKind::Unavailable,
             "the servers are changing which of them serves this store; nothing was changed, try again",

@@ -116,10 +116,9 @@ impl ServerError {
         self.message.contains("max number of clients")
     }
 
-    /// Whether the server says that to whoever connects, whatever was asked, and hangs up.
-    pub(crate) fn turns_away(&self) -> bool {
-        // In protected mode.
-        self.code == "DENIED" || self.is_full()
+    /// Whether the server takes no writes from anybody now: a replica, or one that cannot keep what is written.
+    pub(crate) fn takes_no_writes(&self) -> bool {
+        matches!(self.code.as_str(), "READONLY" | "MISCONF" | "NOREPLICAS" | "OOM")
     }
 
     /// Whether the server will not let this user do that.

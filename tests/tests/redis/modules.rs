@@ -10,6 +10,8 @@ mod limits;
 mod outages;
 mod ownership;
 mod permissions;
+mod readonly;
+mod refusals;
 mod review;
 mod scans;
 mod tls;

@@ -54,7 +54,9 @@ impl Connection {
                 Err(failure) => failure,
             };
             tried += 1;
-            let given = matches!(self.topology, Topology::Standalone(_));
+            // Of one that answers that it is full, more is known than of one that does not answer.
+            let is_full = matches!(&failure, Failure::Refused(error) if error.is_full());
+            let given = matches!(self.topology, Topology::Standalone(_)) && !is_full;
             if !self.topology.may_recover(&failure) || (given && tried >= DIALS) || !deadline::pause().await {
                 return Err(failure);
             }

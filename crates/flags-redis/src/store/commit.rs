@@ -32,6 +32,7 @@ impl RedisStorage {
         if ops.is_empty() {
             return Ok(Vec::new());
         }
+        self.check_writable().await?;
         let values = take_values(&mut ops);
         self.commit_prepared(&ops, &values, handed).await
     }

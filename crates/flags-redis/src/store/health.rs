@@ -1,6 +1,7 @@
 //! What the server says of itself.
 
 use std::collections::HashMap;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use flags_core::storage::Health;
@@ -30,7 +31,12 @@ impl RedisStorage {
         let latency = begun.elapsed();
         let mut health = Health::answered_after(latency);
 
-        if next().optional().map_err(from_useless)?.is_none() {
+        let marked = next().optional().map_err(from_useless)?.is_some();
+        if self.unwritable.load(Ordering::Relaxed) {
+            health = health.with_warning(
+                "nothing could be written when that was tried last; the next commit tries again, and says why it cannot be made",
+            );
+        } else if !marked {
             health = health.with_warning(
                 "the server was emptied since this store was opened: restore the flags, or open the store again to accept it",
             );

@@ -55,8 +55,10 @@ pub struct RedisStorage {
     foreign: Foreign,
     deadline: Duration,
     known: Known,
-    /// The server does not let us use `SORT ... GET`: a cluster, or an ACL user without every key.
+    /// The server does not let us use `SORT ... GET`: a cluster, an ACL user without every key, or one that has no `SORT`.
     sort_refused: AtomicBool,
+    /// The server took no writes when it was asked last. The next commit asks again.
+    unwritable: AtomicBool,
     closed: AtomicBool,
 }
 

@@ -94,7 +94,8 @@ impl Source {
 
 async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page> {
     let from_start = |index| Source::Paged { index, kind, cursor: Cursor::default() };
-    if store.sort_refused.load(Ordering::Relaxed) {
+    // SORT may store what it finds, and so is refused wherever a write is.
+    if store.sort_refused.load(Ordering::Relaxed) || store.unwritable.load(Ordering::Relaxed) {
         return Ok(Page::then(vec![from_start(index)]));
     }
     let sort = Command::new("SORT")
@@ -115,8 +116,12 @@ async fn sorted(store: &RedisStorage, index: String, kind: Kind) -> Result<Page>
     let mut next = || replies.next().unwrap_or(Reply::Nil);
     let found = match next().list() {
         Ok(found) => found,
-        Err(Useless::Server(error)) if error.is_denial() => {
+        Err(Useless::Server(error)) if error.is_denial() || error.is_unknown_command() => {
             store.sort_refused.store(true, Ordering::Relaxed);
+            return Ok(Page::then(vec![from_start(index)]));
+        }
+        Err(Useless::Server(error)) if error.takes_no_writes() => {
+            store.unwritable.store(true, Ordering::Relaxed);
             return Ok(Page::then(vec![from_start(index)]));
         }
         Err(other) => return Err(from_useless(other)),

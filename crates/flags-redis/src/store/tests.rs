@@ -1,7 +1,7 @@
 //! What a store makes of answers that no real server gives at will.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use flags_core::storage::{Batch, Expect};
@@ -45,6 +45,51 @@ async fn open(driver: Driver, fake: &Fake) -> Result<RedisStorage> {
 
 fn flag() -> Flag {
     Flag::new(FlagKey::new("a").unwrap())
+}
+
+#[test]
+fn a_server_that_loads_its_data_is_waited_for_within_the_deadline() {
+    run(&async |driver| {
+        // Whoever may connect while it loads gets no further.
+        let loading = Arc::new(AtomicUsize::new(8));
+        let left = Arc::clone(&loading);
+        let fake = Fake::start(move |_, words| {
+            let handshake = matches!(words[0].as_str(), "HELLO" | "AUTH" | "CLIENT" | "INFO");
+            let loads = left.load(Ordering::SeqCst) > 0;
+            if handshake || !loads {
+                return empty(words);
+            }
+            left.fetch_sub(1, Ordering::SeqCst);
+            Some("-LOADING Redis is loading the dataset in memory\r\n".to_owned())
+        })
+        .await;
+        let store = open(driver, &fake).await.unwrap();
+        assert_eq!(loading.load(Ordering::SeqCst), 0, "{driver:?}");
+        loading.store(3, Ordering::SeqCst);
+        assert_eq!(store.get(&[Record::from(flag()).key()]).await.unwrap().len(), 1);
+        loading.store(3, Ordering::SeqCst);
+        // Whatever this fake says, it has taken the commit.
+        let _ = store.commit(Batch::new().put(flag(), Expect::Any)).await;
+        assert_eq!(loading.load(Ordering::SeqCst), 0, "{driver:?}");
+        // For ever.
+        loading.store(usize::MAX, Ordering::SeqCst);
+        let builder = RedisBuilder::server(format!("127.0.0.1:{}", fake.port)).unwrap().driver(driver);
+        let error = builder.deadline(Duration::from_millis(500)).open().await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{driver:?}: {error:?}");
+        assert!(error.to_string().contains("loading its data"), "{driver:?}: {error}");
+    });
+}
+
+#[test]
+fn a_server_in_protected_mode_says_what_to_do() {
+    run(&async |driver| {
+        let refusal = "-DENIED Redis is running in protected mode because protected mode is enabled\r\n";
+        let fake = Fake::start(move |_, _| Some(refusal.to_owned())).await;
+        let error = open(driver, &fake).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::Denied, "{driver:?}: {error:?}");
+        assert!(error.to_string().contains("protected-mode"), "{driver:?}: {error}");
+        assert_eq!(fake.accepted(), 1, "{driver:?}");
+    });
 }
 
 #[test]

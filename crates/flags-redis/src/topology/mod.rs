@@ -94,7 +94,8 @@ impl Topology {
     /// What an error of the server at `from` means. `None` where it is no matter of where the server is.
     pub(crate) fn verdict(&self, error: &ServerError, from: &Address) -> Option<Verdict> {
         match self {
-            Self::Standalone(_) => None,
+            // It will be done in a moment.
+            Self::Standalone(_) => (error.code == "LOADING").then_some(Verdict::Later),
             Self::Sentinel(_) => is_passing(error).then_some(Verdict::Elsewhere),
             Self::Cluster(_) => cluster::verdict(error, from),
         }
@@ -112,7 +113,7 @@ impl Topology {
     pub(crate) fn may_recover(&self, failure: &Failure) -> bool {
         match failure {
             Failure::NotSent(_) => true,
-            Failure::Refused(error) => self.may_serve_elsewhere(error),
+            Failure::Refused(error) => error.is_full() || self.may_serve_elsewhere(error),
             _ => false,
         }
     }

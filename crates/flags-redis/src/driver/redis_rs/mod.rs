@@ -1,9 +1,11 @@
 //! The driver over the `redis` crate.
 //!
-//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the
-//! TLS provider to chance, and its reconnection waits past every deadline.
+//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the TLS provider
+//! to chance, and its reconnection waits past every deadline. So are the first words on it: the crate takes every refusal of a password for a
+//! wrong one, and what a server says before it is asked for nothing.
 
 mod convert;
+mod greeting;
 
 use std::fmt;
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use super::pulse::Pulse;
 use super::{Dialer, Follow, Link, Push, Target};
 use crate::error::{Cause, Failure};
 use crate::net::stream;
-use crate::reply::{Command, Reply, ServerError};
+use crate::reply::{Command, Reply};
 
 #[derive(Debug)]
 pub(super) struct RedisRs;
@@ -30,7 +32,12 @@ impl Dialer for RedisRs {
             let to = target.address.to_string();
             Failure::NotSent(Cause::Connect { to, source: Arc::new(source) })
         };
-        let stream = stream::open(target).await.map_err(|error| failed(error.into()))?;
+        let mut stream = stream::open(target).await.map_err(|error| failed(error.into()))?;
+        if let Some(refusal) =
+            greeting::refused(&mut stream, target).await.map_err(|error| failed(error.into()))?
+        {
+            return Err(Failure::Refused(refusal));
+        }
         // Our own timeouts tell whether a command was handed over, which the crate's does not.
         let config = AsyncConnectionConfig::new().set_response_timeout(None).set_pipeline_buffer_size(1024);
         let config = match &follow {
@@ -38,7 +45,7 @@ impl Dialer for RedisRs {
             None => config,
         };
         let (connection, driving) =
-            MultiplexedConnection::new_with_config(&settings(target, follow.is_some()), stream, config)
+            MultiplexedConnection::new_with_config(&settings(follow.is_some()), stream, config)
                 .await
                 .map_err(|error| match convert::server_error(&error) {
                     Some(refusal) => Failure::Refused(refusal),
@@ -46,19 +53,14 @@ impl Dialer for RedisRs {
                 })?;
         let pulse = Pulse::of(driving, Ends(follow.as_ref().map(|follow| follow.to.clone())));
         let link = Multiplexed { connection, pulse };
-        if follow.is_none() {
-            link.introduce(target).await.map_err(|failure| match failure {
-                Failure::NotSent(cause) => failed(cause.into()),
-                other => other,
-            })?;
-        }
         if let Some(follow) = follow {
             let tracking = Command::new("CLIENT").args(["TRACKING", "ON", "BCAST"]);
             let tracking = follow
                 .prefixes
                 .iter()
                 .fold(tracking, |command, prefix| command.arg("PREFIX").arg(prefix.as_str()));
-            if let Some(refusal) = link.refusal(tracking).await? {
+            let replies = link.send(&[tracking]).await.map_err(Failure::NotSent)?;
+            if let Some(Reply::Error(refusal)) = replies.into_iter().next() {
                 return Err(Failure::Refused(refusal));
             }
         }
@@ -66,21 +68,10 @@ impl Dialer for RedisRs {
     }
 }
 
-fn settings(target: &Target, follows: bool) -> RedisConnectionInfo {
+fn settings(follows: bool) -> RedisConnectionInfo {
     let settings = RedisConnectionInfo::default().set_skip_set_lib_name();
-    if !follows {
-        // The crate takes every refusal of a password for a wrong one.
-        return settings;
-    }
     // Only then are pushes told from replies.
-    let mut settings = settings.set_db(target.db).set_protocol(ProtocolVersion::RESP3);
-    if let Some(username) = &target.login.username {
-        settings = settings.set_username(username);
-    }
-    if let Some(password) = &target.login.password {
-        settings = settings.set_password(password.reveal());
-    }
-    settings
+    if follows { settings.set_protocol(ProtocolVersion::RESP3) } else { settings }
 }
 
 fn forward(to: mpsc::UnboundedSender<Push>) -> impl Fn(PushInfo) -> Result<(), ()> + Send + Sync + 'static {
@@ -107,40 +98,6 @@ impl Drop for Ends {
 struct Multiplexed {
     connection: MultiplexedConnection,
     pulse: Pulse,
-}
-
-impl Multiplexed {
-    /// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a
-    /// server that is frozen.
-    async fn introduce(&self, target: &Target) -> Result<(), Failure> {
-        // A server that turns us away says why once, and hangs up: nothing is sent behind the first command.
-        if let Some(password) = &target.login.password {
-            let auth = Command::new("AUTH").args(target.login.username.clone()).arg(password.reveal());
-            if let Some(refusal) = self.refusal(auth).await? {
-                return Err(Failure::Refused(refusal));
-            }
-        } else if let Some(refusal) = self.refusal(Command::new("PING")).await?
-            && refusal.turns_away()
-        {
-            // Whatever else is answered, a user who may not ask for instance, somebody is there.
-            return Err(Failure::Refused(refusal));
-        }
-        if target.db != 0
-            && let Some(refusal) = self.refusal(Command::new("SELECT").arg(target.db.to_string())).await?
-        {
-            return Err(Failure::Refused(refusal));
-        }
-        Ok(())
-    }
-
-    /// What the server says against a command while connecting.
-    async fn refusal(&self, command: Command) -> Result<Option<ServerError>, Failure> {
-        let replies = self.send(&[command]).await.map_err(Failure::NotSent)?;
-        Ok(replies.into_iter().find_map(|reply| match reply {
-            Reply::Error(refusal) => Some(refusal),
-            _ => None,
-        }))
-    }
 }
 
 #[async_trait]
