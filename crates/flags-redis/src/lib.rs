@@ -42,13 +42,15 @@
 //! ACL SETUSER app on >password ~feature_flags:* -@all +eval +evalsha +time +get +mget +set +del +pttl +type +sadd +srem +smembers +scard +sscan +zadd +zrem +zcard +zscan +zrangebyscore +zremrangebyscore +hget +hset +hsetnx +hdel +scan
 //! ```
 //!
-//! A user who may write nothing at all needs `+time +mget +hget +scard +zcard +sscan +zscan +scan`. Then, and where the server takes no
-//! writes (a replica, or one whose disk or memory is full), the store opens as well: everything works but commits, which say why they
-//! cannot be made, and can be made as soon as the server takes them.
+//! A user who may write nothing at all needs `+time +mget +hget +scard +zcard +sscan +zscan +scan`. Then, and
+//! where the server takes no writes (a replica, or one whose disk or memory is full), the store opens as
+//! well: everything works but commits, which say why they cannot be made, and can be made as soon as the
+//! server takes them.
 //!
-//! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred` also
-//! `+client|id +subscribe &__redis__:invalidate`; without them a watch is `Denied`, and a client asks from time to time instead. Where
-//! the server has no `CLIENT TRACKING` at all, the store does not declare the capability.
+//! To [watch](flags_core::Storage::watch) it needs `+client|tracking` as well, and with the driver `fred`
+//! also `+client|id +subscribe &__redis__:invalidate`; without them a watch is `Denied`, and a client asks
+//! from time to time instead. Where the server has no `CLIENT TRACKING` at all, the store does not declare
+//! the capability.
 //!
 //! A watch is told of every writer's changes, of expiry, eviction and emptied databases as they happen. Of
 //! `SWAPDB` no server tells: within about a second the watch notices that the store has another id, or none,

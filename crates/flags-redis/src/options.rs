@@ -295,8 +295,9 @@ impl RedisBuilder {
         self
     }
 
-    /// Connects, proves that every command the store needs is permitted, and marks the store as initialised. Where the server takes no
-    /// writes, or this user may make none at all, the store is opened for reading, and a commit says why it cannot be made.
+    /// Connects, proves that every command the store needs is permitted, and marks the store as initialised.
+    /// Where the server takes no writes, or this user may make none at all, the store is opened for reading,
+    /// and a commit says why it cannot be made.
     ///
     /// Must be called within a tokio runtime; the connection lives in it.
     ///

@@ -116,7 +116,8 @@ impl ServerError {
         self.message.contains("max number of clients")
     }
 
-    /// Whether the server takes no writes from anybody now: a replica, or one that cannot keep what is written.
+    /// Whether the server takes no writes from anybody now: a replica, or one that cannot keep what is
+    /// written.
     pub(crate) fn takes_no_writes(&self) -> bool {
         matches!(self.code.as_str(), "READONLY" | "MISCONF" | "NOREPLICAS" | "OOM")
     }

@@ -176,3 +176,45 @@ async fn what_is_no_name_in_the_indexes_of_a_flag_goes_with_it() -> Result<()> {
     assert_eq!(f.keys().await?, ["meta"]);
     Ok(())
 }
+
+#[tokio::test]
+async fn of_flags_with_one_id_every_handle_finds_the_same() -> Result<()> {
+    let f = Fixture::new().await?;
+    let mut twins = ["d", "b", "c"].map(flag);
+    let id = twins[0].id;
+    for twin in &mut twins {
+        twin.id = id;
+        f.write_as_origin(twin.clone().into()).await?;
+    }
+    let key = |name: &str| Record::from(flag(name)).key();
+    let by_id = || Query::Alias(Alias::FlagId(id));
+    // Some have read one of them alone, some all, some none.
+    let mut handles = vec![f.another().await?, f.another().await?];
+    for name in ["b", "c", "d"] {
+        let handle = f.another().await?;
+        assert!(get(&handle, &key(name)).await?.is_some());
+        handles.push(handle);
+    }
+    assert_eq!(listed(&handles[0], Query::All(Kind::Flag)).await?.len(), 3);
+    let all_find = async |name: &str| -> Result<()> {
+        for (number, handle) in handles.iter().enumerate() {
+            assert_eq!(listed(handle, by_id()).await?, [key(name)], "{name}, by handle {number}");
+        }
+        Ok(())
+    };
+    // The store knows of none of them.
+    all_find("b").await?;
+    // One has it; then it is gone, and so is another that the hash names though it has never had it.
+    f.raw::<()>(&["HSET", "P ids", &id.to_string(), "d"]).await?;
+    all_find("d").await?;
+    f.store.commit(Batch::new().delete(key("d"), Expect::Present)).await?;
+    all_find("b").await?;
+    f.raw::<()>(&["HSET", "P ids", &id.to_string(), "nobody"]).await?;
+    all_find("b").await?;
+    f.raw::<()>(&["DEL", "P flag:b"]).await?;
+    all_find("c").await?;
+    // Whoever owns something there has it.
+    let fresh = f.another().await?;
+    put(&fresh, user(id, "x")).await?;
+    all_find("c").await
+}

@@ -1,4 +1,5 @@
-//! Servers that take no writes, or none of this user: there is still the reading, and a write says why it cannot be.
+//! Servers that take no writes, or none of this user: there is still the reading, and a write says why it
+//! cannot be.
 
 use std::path::Path;
 use std::time::Duration;

@@ -6,7 +6,7 @@ use flags_core::{Alias, ErrorKind, Flag, FlagId, Kind, Record, Segment};
 use crate::case::cases;
 use crate::context::Context;
 use crate::records::{edited, flag, one_of_each_owned, override_of, segment, segment_name};
-use crate::stop::{Checked, describe, ensure};
+use crate::stop::{Checked, describe, ensure, fail, short};
 
 cases! { C7:
     c07_a_flag_id_is_unique,
@@ -21,6 +21,7 @@ cases! { C7:
     c07_a_conflict_comes_whatever_is_expected,
     c07_unknown_aliases_find_nothing,
     c07_a_foreign_flag_is_adopted_once_read,
+    c07_an_alias_stays_with_its_record_whatever_else_claims_it,
 }
 
 fn by_id(id: FlagId) -> Query {
@@ -245,4 +246,47 @@ async fn c07_a_foreign_flag_is_adopted_once_read(ctx: &Context) -> Checked {
     ctx.store.lists("after it was read", by_name("foreign")?, [record.key()]).await?;
     let taker = Record::from(segment("foreign")?);
     conflict(ctx, "taking the name of a foreign segment that was read", &taker, Expect::Any).await
+}
+
+/// A foreign writer gives others the alias of a record that has it. However they are read, and by whichever handle, it stays where it is; once that
+/// record is gone, one of the others has it.
+async fn c07_an_alias_stays_with_its_record_whatever_else_claims_it(ctx: &Context) -> Checked {
+    let holder = flag("holder")?;
+    let of_flags = vec![twin(&holder, "twin 1")?, twin(&holder, "twin 2")?];
+    let mut of_segments: Vec<Record> =
+        (0..3).map(|_| segment("shared").map(Record::from)).collect::<Checked<_>>()?;
+    // A store that is read anew may go by the order of the keys alone.
+    of_segments.sort_by_key(Record::key);
+    let named = of_segments.remove(0);
+    ctx.store.put(&holder.clone().into(), Expect::Absent).await?;
+    ctx.store.put(&named, Expect::Absent).await?;
+    let second = ctx.second().await?;
+    for (record, twins, query) in
+        [(Record::from(holder.clone()), of_flags, by_id(holder.id)), (named, of_segments, by_name("shared")?)]
+    {
+        for twin in twins.iter().rev() {
+            ctx.plant_record(twin).await?;
+        }
+        let all: Vec<_> = std::iter::once(&record).chain(&twins).map(Record::key).collect();
+        for handle in [&ctx.store, &second] {
+            let what = "where a foreign writer gave other records the alias";
+            handle.lists(what, query.clone(), [record.key()]).await?;
+            handle.lists(what, Query::All(record.kind()), all.clone()).await?;
+            for twin in &twins {
+                handle.holds(what, twin).await?;
+                handle.lists(&format!("{what}, after one was read"), query.clone(), [record.key()]).await?;
+            }
+        }
+        ctx.store.delete(&record.key(), Expect::Present).await?;
+        let what = "after the record that had the alias of others was deleted";
+        let listed = ctx.store.list(query.clone()).await?.records;
+        let heir = listed.first().map(|stored| stored.record.key());
+        let Some(heir) = heir.filter(|heir| twins.iter().any(|twin| twin.key() == *heir)) else {
+            fail!("{what}: listing {query:?}: expected one of the others, came {}", short(&listed))
+        };
+        for handle in [&ctx.store, &second, &ctx.second().await?] {
+            handle.lists(what, query.clone(), [heir.clone()]).await?;
+        }
+    }
+    Ok(())
 }

@@ -86,7 +86,8 @@ pub type StorageHandle = Arc<dyn Storage>;
 /// swap names. Of two puts of one batch that claim the same alias the error names either.
 /// `list(Query::Alias)` finds the record. Enforced among records that this library wrote or met: what a
 /// writer of another library stored is adopted when it is first read, and where two of its records claim one
-/// alias, one of them has it.
+/// alias, one of them has it, the same for every handle and whichever was read before; when that one is
+/// deleted, one of the others.
 ///
 /// **C8 — Expiry.** At or after its `expires_at` a record is absent to every read, to the millisecond, and no
 /// obstacle to `Expect::Absent`. Putting one that has already expired is judged like any put, its owner too,

@@ -21,11 +21,20 @@ pub(super) struct Known {
 
 #[derive(Debug, Default)]
 struct Seen {
-    keys: HashMap<Alias, Key>,
+    keys: HashMap<Alias, Holder>,
     /// Read here, and perhaps not in the store's own hashes.
     unadopted: HashMap<Alias, Key>,
     /// How many of those were added since the store was asked about them.
     unasked: usize,
+}
+
+/// Who is taken to have an alias.
+#[derive(Debug, Clone)]
+pub(super) struct Holder {
+    pub(super) key: Key,
+    /// The store says so, or all were looked at. Otherwise it is one that claims the alias, and others may as
+    /// well.
+    pub(super) sure: bool,
 }
 
 impl Known {
@@ -34,6 +43,10 @@ impl Known {
     }
 
     pub(super) fn get(&self, alias: &Alias) -> Option<Key> {
+        self.holder(alias).map(|holder| holder.key)
+    }
+
+    pub(super) fn holder(&self, alias: &Alias) -> Option<Holder> {
         self.seen().keys.get(alias).cloned()
     }
 
@@ -48,21 +61,27 @@ impl Known {
     pub(super) fn met(&self, record: &Record) {
         if let Some(alias) = record.alias() {
             let (key, mut seen) = (record.key(), self.seen());
-            if seen.keys.get(&alias) != Some(&key) {
-                if seen.unadopted.len() < CAPACITY {
-                    seen.unadopted.insert(alias.clone(), key.clone());
-                    seen.unasked += 1;
-                }
-                seen.insert(alias, key);
+            // Another that claims it changes nothing while the one that has it is there.
+            if seen.keys.get(&alias).is_none_or(|holder| !holder.sure && holder.key != key) {
+                seen.offer(&alias, &key);
+                seen.insert(alias, key, false);
             }
         }
+    }
+
+    /// Of all records that claim the alias, of which the store itself knows none, this is the first.
+    pub(super) fn first(&self, alias: Alias, key: Key) {
+        let mut seen = self.seen();
+        seen.unadopted.remove(&alias);
+        seen.offer(&alias, &key);
+        seen.insert(alias, key, true);
     }
 
     /// The store itself knows of this record.
     pub(super) fn stored(&self, alias: Alias, key: Key) {
         let mut seen = self.seen();
         seen.unadopted.remove(&alias);
-        seen.insert(alias, key);
+        seen.insert(alias, key, true);
     }
 
     pub(super) fn forget(&self, alias: &Alias) {
@@ -90,13 +109,26 @@ impl Known {
 }
 
 impl Seen {
-    fn insert(&mut self, alias: Alias, key: Key) {
+    /// Of several that were met the first in order is offered, in whatever order they were met.
+    fn offer(&mut self, alias: &Alias, key: &Key) {
+        let full = self.unadopted.len() >= CAPACITY;
+        match self.unadopted.get_mut(alias) {
+            Some(offered) if *offered > *key => *offered = key.clone(),
+            None if !full => {
+                self.unadopted.insert(alias.clone(), key.clone());
+                self.unasked += 1;
+            }
+            Some(_) | None => {}
+        }
+    }
+
+    fn insert(&mut self, alias: Alias, key: Key, sure: bool) {
         if self.keys.len() >= CAPACITY
             && !self.keys.contains_key(&alias)
             && let Some(any) = self.keys.keys().next().cloned()
         {
             self.keys.remove(&any);
         }
-        self.keys.insert(alias, key);
+        self.keys.insert(alias, Holder { key, sure });
     }
 }

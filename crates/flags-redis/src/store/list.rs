@@ -37,15 +37,15 @@ impl RedisStorage {
         .boxed()
     }
 
-    /// The keys of the flags with those ids, by reading every flag once: for flags of another writer.
-    pub(super) async fn search_flags(&self, mut ids: HashSet<FlagId>) -> Result<HashMap<FlagId, FlagKey>> {
-        let mut found = HashMap::new();
+    /// The keys of the flags with those ids, by reading every flag once: for flags of another writer. Of
+    /// several with one id it is the first.
+    pub(super) async fn search_flags(&self, ids: &HashSet<FlagId>) -> Result<HashMap<FlagId, FlagKey>> {
+        let mut found: HashMap<FlagId, FlagKey> = HashMap::new();
         let mut flags = Listing::new(self, Query::All(Kind::Flag));
-        while !ids.is_empty()
-            && let Some(item) = flags.step().await?
-        {
+        while let Some(item) = flags.step().await? {
             if let Ok(Stored { record: Record::Flag(flag), .. }) = item
-                && ids.remove(&flag.id)
+                && ids.contains(&flag.id)
+                && found.get(&flag.id).is_none_or(|first| flag.key < *first)
             {
                 found.insert(flag.id, flag.key.clone());
             }
@@ -179,9 +179,6 @@ fn sources(store: &RedisStorage, query: &Query) -> VecDeque<Source> {
             }
         }
         Query::Alias(alias) => {
-            if let Some(key) = store.known.get(alias) {
-                sources.push_back(Source::Keys(vec![key]));
-            }
             sources.push_back(Source::Alias(alias.clone()));
         }
         // Nothing owns flags and segments, and a later kind of query finds nothing here.

@@ -55,7 +55,8 @@ pub struct RedisStorage {
     foreign: Foreign,
     deadline: Duration,
     known: Known,
-    /// The server does not let us use `SORT ... GET`: a cluster, an ACL user without every key, or one that has no `SORT`.
+    /// The server does not let us use `SORT ... GET`: a cluster, an ACL user without every key, or one that
+    /// has no `SORT`.
     sort_refused: AtomicBool,
     /// The server took no writes when it was asked last. The next commit asks again.
     unwritable: AtomicBool,

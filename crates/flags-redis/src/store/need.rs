@@ -196,7 +196,7 @@ impl RedisStorage {
         if sought.is_empty() {
             return Ok(());
         }
-        let mut found = self.search_flags(sought.clone()).await?;
+        let mut found = self.search_flags(&sought).await?;
         for id in sought {
             let next = found.remove(&id).map_or(Owner::Missing, Owner::Found);
             let before = learned.owners.insert(id, next);

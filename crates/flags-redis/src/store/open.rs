@@ -51,11 +51,13 @@ impl RedisStorage {
         Ok(store)
     }
 
-    /// Proves that commits can be made, and marks the store. Answers why not, where the server takes no writes, or none of this user.
+    /// Proves that commits can be made, and marks the store. Answers why not, where the server takes no
+    /// writes, or none of this user.
     ///
     /// # Errors
     ///
-    /// `Denied` for a user who may do some of what a commit needs: that is a mistake, which nobody wants to find out later.
+    /// `Denied` for a user who may do some of what a commit needs: that is a mistake, which nobody wants to
+    /// find out later.
     async fn begin_writing(&self) -> Result<Option<Error>> {
         if let Some(refused) = self.prove_writing().await? {
             return Ok(Some(refused));
@@ -71,8 +73,8 @@ impl RedisStorage {
     ///
     /// # Errors
     ///
-    /// `Denied`, still. What the server has against everybody's writes the commit finds out by itself, before its first one; it may
-    /// be one that the server takes, to make room.
+    /// `Denied`, still. What the server has against everybody's writes the commit finds out by itself, before
+    /// its first one; it may be one that the server takes, to make room.
     pub(super) async fn check_writable(&self) -> Result<()> {
         if !self.unwritable.load(Ordering::Relaxed) {
             return Ok(());
@@ -87,8 +89,8 @@ impl RedisStorage {
         }
     }
 
-    /// Says that a store was initialised here, by an id of its own: one that was emptied and initialised again has another. Whoever
-    /// comes first says it, so that repeating it on a new connection does no harm.
+    /// Says that a store was initialised here, by an id of its own: one that was emptied and initialised
+    /// again has another. Whoever comes first says it, so that repeating it on a new connection does no harm.
     async fn mark(&self) -> Result<()> {
         let set = |field: &str, value: String| {
             Command::new("HSETNX").arg(self.keyspace.marker()).arg(field).arg(value)
@@ -131,8 +133,8 @@ impl RedisStorage {
         self.try_each(probes).await
     }
 
-    /// Runs each command of which commits are made on scratch keys, and leaves nothing behind. Answers why the store takes none, where it
-    /// takes none at all.
+    /// Runs each command of which commits are made on scratch keys, and leaves nothing behind. Answers why
+    /// the store takes none, where it takes none at all.
     async fn prove_writing(&self) -> Result<Option<Error>> {
         let scratch = self.scratch();
         let refused = match one(self.read(&[PROBE.eval(&scratch, &[])]).await?).list() {
@@ -148,8 +150,9 @@ impl RedisStorage {
             let reason = refusal(name, error.clone().into());
             return if takes_none { Ok(Some(reason)) } else { Err(reason) };
         }
-        // Running the script on nothing leaves it with the server. Not before the server has taken smaller commands: it
-        // hangs up on one of 16 KiB from who has not given the password, instead of asking for it.
+        // Running the script on nothing leaves it with the server. Not before the server has taken smaller
+        // commands: it hangs up on one of 16 KiB from who has not given the password, instead of asking for
+        // it.
         let nothing = br#"{"types":"","ops":[],"ghosts":{},"adopt":[]}"#.to_vec();
         let nothing = Arc::new(nothing);
         let nothing = std::slice::from_ref(&nothing);

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use flags_core::storage::Query;
+use flags_core::storage::{Query, Stored};
 use flags_core::{Alias, FlagId, Key, Kind, Record, Result, Timestamp};
 use futures_util::future::BoxFuture;
 
@@ -36,7 +36,7 @@ pub(super) enum Source {
     Scanned { owner: Option<FlagId>, cursor: Cursor },
     /// The phases of every flag, for those that are in no common index.
     PhasesOfFlags,
-    /// The record that the alias hash names, else every record of that kind.
+    /// The record that the alias hash names, else the first of every record of that kind.
     Alias(Alias),
     /// Records by name.
     Keys(Vec<Key>),
@@ -183,31 +183,57 @@ async fn phases(store: &RedisStorage) -> Result<Page> {
     Ok(Page::then(by_name(Kind::RolloutPhase, members)?))
 }
 
-/// The record that the hash names comes first; where that is another by now, or none, the others are read
-/// until one has that alias.
+/// The record that the hash names has the alias. Where that is another by now, or none, it is the first of
+/// all that claim it: a writer of another library may have given it to several, and which of them is met
+/// first, and by which handle, must not matter.
 async fn by_alias(store: &RedisStorage, alias: Alias) -> Result<Page> {
     let kind = alias.kind();
-    let hint = Command::new("HGET").arg(store.keyspace.aliases(kind)).arg(alias_field(&alias));
-    let hint = one(store.read(&[hint]).await?).optional().map_err(from_useless)?;
-    let key = hint.as_deref().and_then(|member| Keyspace::parse_member(kind, member));
-    if let Some(key) = key {
-        let (values, now) = store.fetch(std::slice::from_ref(&key)).await?;
-        if let Some(bytes) = values.into_iter().next().flatten()
-            && let Ok(record) = Record::decode(&key, &bytes)
+    let bears = |key: &Key, bytes: &[u8]| {
+        Record::decode(key, bytes).is_ok_and(|record| record.alias().as_ref() == Some(&alias))
+    };
+    let found = |key: Key, bytes: Vec<u8>| Page { records: vec![(Ok(key), bytes)], ..Page::default() };
+    // What this handle has seen is most often what the hash says; both are asked at once.
+    let seen = store.known.holder(&alias);
+    let mut asked = vec![Command::new("HGET").arg(store.keyspace.aliases(kind)).arg(alias_field(&alias))];
+    asked.extend(seen.iter().map(|seen| Command::new("MGET").arg(store.keyspace.record(&seen.key))));
+    let mut replies = store.read(&asked).await?.into_iter();
+    let hint = replies.next().unwrap_or(Reply::Nil).optional().map_err(from_useless)?;
+    let hint = hint.as_deref().and_then(|member| Keyspace::parse_member(kind, member));
+    let seen = match (seen, replies.next()) {
+        (Some(holder), Some(values)) => {
+            let value = one(values.list().map_err(from_useless)?).optional().map_err(from_useless)?;
+            value.filter(|bytes| bears(&holder.key, bytes)).map(|bytes| (holder, bytes))
+        }
+        _ => None,
+    };
+    match (hint, seen) {
+        (Some(key), Some((holder, bytes))) if holder.key == key => return Ok(found(key, bytes)),
+        (Some(key), seen) => {
+            let (values, _) = store.fetch(std::slice::from_ref(&key)).await?;
+            if let Some(bytes) = values.into_iter().next().flatten().filter(|bytes| bears(&key, bytes)) {
+                return Ok(found(key, bytes));
+            }
+            if let Some((holder, bytes)) = seen.filter(|(holder, _)| holder.sure) {
+                return Ok(found(holder.key, bytes));
+            }
+        }
+        (None, Some((holder, bytes))) if holder.sure => return Ok(found(holder.key, bytes)),
+        (None, _) => {}
+    }
+    let (mut all, mut first): (_, Option<Key>) = (Listing::new(store, Query::All(kind)), None);
+    while let Some(item) = all.step().await? {
+        if let Ok(Stored { record, .. }) = item
             && record.alias().as_ref() == Some(&alias)
         {
-            return Ok(Page { records: vec![(Ok(key), bytes)], now, then: Vec::new() });
+            let key = record.key();
+            if first.as_ref().is_none_or(|first| key < *first) {
+                first = Some(key);
+            }
         }
     }
-    let mut all = Listing::new(store, Query::All(kind));
-    while let Some(item) = all.step().await? {
-        if let Ok(stored) = item
-            && stored.record.alias().as_ref() == Some(&alias)
-        {
-            return Ok(Page::then(vec![Source::Keys(vec![stored.record.key()])]));
-        }
-    }
-    Ok(Page::default())
+    let Some(first) = first else { return Ok(Page::default()) };
+    store.known.first(alias, first.clone());
+    Ok(Page::then(vec![Source::Keys(vec![first])]))
 }
 
 impl RedisStorage {

@@ -10,8 +10,8 @@ use crate::reply::{Command, ServerError};
 /// No server says more in a line.
 const LONGEST: usize = 64 * 1024;
 
-/// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a server that is frozen. Answers
-/// why the server will have none of it.
+/// Gives name, password and database, and finds out whether anybody is there: a kernel accepts for a server
+/// that is frozen. Answers why the server will have none of it.
 pub(super) async fn refused(
     stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
     target: &Target,

@@ -1,8 +1,9 @@
 //! The driver over the `redis` crate.
 //!
-//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the TLS provider
-//! to chance, and its reconnection waits past every deadline. So are the first words on it: the crate takes every refusal of a password for a
-//! wrong one, and what a server says before it is asked for nothing.
+//! The crate multiplexes commands over a stream that we open ourselves: its own way of connecting leaves the
+//! TLS provider to chance, and its reconnection waits past every deadline. So are the first words on it: the
+//! crate takes every refusal of a password for a wrong one, and what a server says before it is asked for
+//! nothing.
 
 mod convert;
 mod greeting;
