@@ -52,6 +52,14 @@ impl Migration<'_> {
         Ok(keys.len())
     }
 
+    /// Calls it off, before any key has moved.
+    pub async fn call_off(self) -> Result<()> {
+        for node in [self.from, self.to] {
+            let _: () = self.cluster.ask(node, set_slot(self.slot).arg("STABLE")).await?;
+        }
+        Ok(())
+    }
+
     /// Moves the keys that are left, and tells every master whose the slot is.
     pub async fn finish(self) -> Result<()> {
         while self.move_keys(100).await? > 0 {}

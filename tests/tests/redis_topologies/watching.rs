@@ -176,3 +176,28 @@ async fn a_watch_sees_what_changes_where_a_slot_is_moving_to() -> Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_move_that_is_called_off_leaves_nothing_behind() -> Result<()> {
+    let _alone = alone().await;
+    let cluster = Cluster::start(2, 0).await?;
+    let (slot, from) = owner(&cluster).await?;
+    let to = 1 - from;
+    let connected = async || -> Result<usize> {
+        let list: String = redis::cmd("CLIENT").arg("LIST").query_async(&mut cluster.raw(to).await?).await?;
+        // But for the one that asks.
+        Ok(list.lines().count() - 1)
+    };
+    for driver in DRIVERS {
+        let mut cache = Cache::of(builder(&cluster.url(), driver)?.open().await?, version(0)).await?;
+        until("nobody is there", async || Ok(connected().await? == 0)).await?;
+        let migration = cluster.begin_migration(slot, to).await?;
+        // One to ask by, one to be told by.
+        until("the watch is there", async || Ok(connected().await? == 2)).await?;
+        migration.call_off().await?;
+        until("nobody is there any more", async || Ok(connected().await? == 0)).await?;
+        set(&mut cluster.raw(from).await?, &version(1)).await?;
+        cache.shows(version(1)).await.with_context(|| format!("{driver:?}"))?;
+    }
+    Ok(())
+}

@@ -40,6 +40,11 @@ impl Connection {
         }
     }
 
+    /// No keys are moving: the connection to where they were going is given up. Whoever waits for an answer on it gets it.
+    pub(crate) fn leave_importing(&self) {
+        self.importing.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+
     async fn follow_beside(&self, live: &Live, prefixes: Vec<String>) -> Result<Followed, Failure> {
         let (to, pushes) = mpsc::unbounded_channel();
         let target = self.topology.target(live.at().clone());

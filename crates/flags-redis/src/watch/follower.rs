@@ -168,6 +168,8 @@ impl Follower {
     /// Where the keys are going, by the number of the connection that has answered.
     async fn moving(&self, beside: u64, by: u64, importing: Option<u64>) -> Found {
         if by == beside {
+            // A move that was called off tells nobody else.
+            self.connection.leave_importing();
             return Found::Settled;
         }
         if importing == Some(by) {
