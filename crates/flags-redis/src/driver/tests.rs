@@ -131,6 +131,20 @@ fn replies_come_in_order_and_an_error_is_one() {
 }
 
 #[test]
+fn a_list_within_a_reply_may_read_like_a_push() {
+    run(&async |driver, server| {
+        let link = dial(driver, &server.target(0), None).await;
+        for words in [&["message", "a", "b"][..], &["smessage", "a", "b"], &["pmessage", "a", "b", "c"]] {
+            let script = format!("return {{'0', {{'{}'}}}}", words.join("','"));
+            let reply = link.send(&[Command::new("EVAL").args([script.as_str(), "0"])]).await.unwrap();
+            let text = |text: &&str| Reply::Bytes((*text).into());
+            let within = Reply::List(words.iter().map(text).collect());
+            assert_eq!(reply, [Reply::List(vec![text(&"0"), within])], "{driver:?}");
+        }
+    });
+}
+
+#[test]
 fn whoever_waits_on_a_connection_that_ends_is_told() {
     run(&async |driver, server| {
         let link = dial(driver, &server.target(0), None).await;
