@@ -248,8 +248,8 @@ async fn c07_a_foreign_flag_is_adopted_once_read(ctx: &Context) -> Checked {
     conflict(ctx, "taking the name of a foreign segment that was read", &taker, Expect::Any).await
 }
 
-/// A foreign writer gives others the alias of a record that has it. However they are read, and by whichever handle, it stays where it is; once that
-/// record is gone, one of the others has it.
+/// A foreign writer gives others the alias of a record that has it. However they are read, and by whichever
+/// handle, it stays where it is; once that record is gone, one of the others has it.
 async fn c07_an_alias_stays_with_its_record_whatever_else_claims_it(ctx: &Context) -> Checked {
     let holder = flag("holder")?;
     let of_flags = vec![twin(&holder, "twin 1")?, twin(&holder, "twin 2")?];

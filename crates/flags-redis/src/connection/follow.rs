@@ -40,7 +40,8 @@ impl Connection {
         }
     }
 
-    /// No keys are moving: the connection to where they were going is given up. Whoever waits for an answer on it gets it.
+    /// No keys are moving: the connection to where they were going is given up. Whoever waits for an answer
+    /// on it gets it.
     pub(crate) fn leave_importing(&self) {
         self.importing.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

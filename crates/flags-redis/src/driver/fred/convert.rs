@@ -16,8 +16,8 @@ pub(super) fn reply(frame: Resp3Frame) -> Reply {
         Resp3Frame::Boolean { data, .. } => Reply::Int(i64::from(data)),
         Resp3Frame::Double { data, .. } => Reply::Bytes(data.to_string().into_bytes()),
         Resp3Frame::Array { data, .. } => list(data),
-        // A list within a reply that begins like a push, which the library takes for one, with a word of its own in front. Under RESP2
-        // there are no others.
+        // A list within a reply that begins like a push, which the library takes for one, with a word of its
+        // own in front. Under RESP2 there are no others.
         Resp3Frame::Push { data, .. } => list(data.into_iter().skip(1)),
         Resp3Frame::Set { data, .. } => list(data),
         Resp3Frame::SimpleError { data, .. } => Reply::Error(parse(&data)),
