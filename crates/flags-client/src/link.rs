@@ -17,8 +17,9 @@ pub(crate) enum News {
     Lost(Option<Error>),
     /// Changes are followed from here on. Anything may have changed before.
     Resync,
-    /// The store tells of no changes. Nothing comes after this.
-    Unwatched,
+    /// The store tells of no changes: never, or, where there is an error, not to this user, until
+    /// that is granted.
+    Unwatched(Option<Error>),
 }
 
 enum State {
@@ -54,12 +55,14 @@ impl Link {
                 State::Subscribe => match self.storage.watch().await {
                     Ok(changes) => self.state = State::Follow(changes),
                     Err(error) => {
-                        self.state = match error.kind() {
-                            ErrorKind::Unsupported | ErrorKind::Closed => State::End,
-                            _ => State::Wait,
+                        let (next, news) = match error.kind() {
+                            ErrorKind::Unsupported => (State::End, News::Unwatched(None)),
+                            ErrorKind::Closed => (State::End, News::Lost(Some(error))),
+                            ErrorKind::Denied => (State::Wait, News::Unwatched(Some(error))),
+                            _ => (State::Wait, News::Lost(Some(error))),
                         };
-                        let unsupported = error.kind() == ErrorKind::Unsupported;
-                        return Some(if unsupported { News::Unwatched } else { News::Lost(Some(error)) });
+                        self.state = next;
+                        return Some(news);
                     }
                 },
                 State::Follow(changes) => match changes.next().await {

@@ -228,6 +228,37 @@ async fn a_failed_read_is_repeated_and_told() {
 }
 
 #[tokio::test]
+async fn a_store_that_tells_this_user_of_no_changes_is_polled_until_it_does() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::new();
+    storage.set(&storage.watch_is_denied, true);
+    put(&*storage, text_flag("f", "1")).await;
+    let client = builder(&storage).clock(Arc::new(clock.clone())).start().await.expect("started");
+    until_fresh(&client).await;
+    let why = || client.diagnostics().store.map(|error| error.kind());
+    until("why", || why() == Some(ErrorKind::Denied)).await;
+    put(&*storage, text_flag("g", "1")).await;
+    let (watches, lists) = (Faulty::count(&storage.watches), Faulty::count(&storage.lists));
+    until("it is asked again and again", || {
+        clock.advance(Duration::from_millis(10));
+        Faulty::count(&storage.watches) > watches + 3
+    })
+    .await;
+    assert_eq!((client.freshness(), Faulty::count(&storage.lists)), (Freshness::Fresh, lists));
+    clock.advance(2 * LONG);
+    until("a poll", || text(&client, "g") == "1").await;
+
+    storage.set(&storage.watch_is_denied, false);
+    until("it is followed", || {
+        clock.advance(Duration::from_millis(10));
+        why().is_none()
+    })
+    .await;
+    put(&*storage, text_flag("h", "1")).await;
+    until("the change", || text(&client, "h") == "1").await;
+}
+
+#[tokio::test]
 async fn a_store_that_tells_of_no_changes_is_polled() {
     let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
     let storage = Faulty::unwatched(Arc::new(clock.clone()));

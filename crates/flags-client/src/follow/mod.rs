@@ -24,7 +24,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use flags_core::{Clock, Result, Timestamp};
+use flags_core::{Clock, Error, Result, Timestamp};
 use flags_engine::Semantics;
 use futures_util::StreamExt;
 use futures_util::future::BoxFuture;
@@ -63,6 +63,8 @@ pub(crate) struct Follower {
     starting: Option<Starting>,
     replica: Replica,
     link: Link,
+    /// Why the store tells of no changes, where it would to others.
+    unwatched: Option<Arc<Error>>,
     invalidated: Invalidated,
     overtaken: Overtaken,
     wants_reload: bool,
@@ -113,6 +115,7 @@ impl Follower {
             commands,
             starting,
             link: Link::Connecting,
+            unwatched: None,
             invalidated: Invalidated::default(),
             overtaken: Overtaken::default(),
             wants_reload: false,

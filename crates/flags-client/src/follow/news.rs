@@ -19,7 +19,7 @@ pub(super) enum Link {
     Connecting,
     Following,
     Lost,
-    /// There will never be any news: everything is read again and again.
+    /// There is no news: everything is read again and again.
     Polling,
 }
 
@@ -39,6 +39,7 @@ impl Follower {
             News::Changed(key) => self.invalidate(key),
             News::Resync => {
                 self.link = Link::Following;
+                self.unwatched = None;
                 self.last_flag = LastFlag::default();
                 self.resyncs += 1;
                 self.synced = false;
@@ -70,9 +71,14 @@ impl Follower {
                     }
                 }
             }
-            News::Unwatched => {
-                self.link = Link::Polling;
-                self.wants_reload = true;
+            News::Unwatched(why) => {
+                self.unwatched = why.map(Arc::new);
+                // Told again, it changes nothing.
+                if self.link != Link::Polling {
+                    self.link = Link::Polling;
+                    self.last_flag = LastFlag::default();
+                    self.wants_reload = true;
+                }
             }
         }
     }

@@ -201,7 +201,7 @@ impl Follower {
         self.retry_at = None;
         self.shared.refuses.send_if_modified(|refuses| std::mem::replace(refuses, false));
         if self.link != Link::Lost {
-            self.shared.store_error.store(None);
+            self.shared.store_error.store(self.unwatched.clone());
         }
     }
 

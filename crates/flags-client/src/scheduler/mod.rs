@@ -253,7 +253,7 @@ fn concerns_plans(news: News, follows: &mut bool, changed: &mut Vec<Key>) -> boo
             true
         }
         // The sleep was chosen for a store that tells of its changes.
-        News::Lost(_) | News::Unwatched => std::mem::take(follows),
+        News::Lost(_) | News::Unwatched(_) => std::mem::take(follows),
     }
 }
 

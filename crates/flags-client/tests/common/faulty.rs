@@ -42,6 +42,7 @@ pub(crate) struct Faulty {
     pub(crate) reads_fail: AtomicBool,
     pub(crate) reads_are_denied: AtomicBool,
     pub(crate) watch_fails: AtomicBool,
+    pub(crate) watch_is_denied: AtomicBool,
     /// Listings show nothing, as of a store that came back empty.
     pub(crate) is_empty: AtomicBool,
     /// Listings of flags show a record whose name nobody can tell.
@@ -94,6 +95,7 @@ impl Faulty {
             reads_fail: AtomicBool::new(false),
             reads_are_denied: AtomicBool::new(false),
             watch_fails: AtomicBool::new(false),
+            watch_is_denied: AtomicBool::new(false),
             is_empty: AtomicBool::new(false),
             has_nameless: AtomicBool::new(false),
             closes_at_listing: AtomicBool::new(false),
@@ -234,6 +236,9 @@ impl Storage for Faulty {
             return Err(Error::unsupported("this store tells of no changes"));
         }
         Self::check(&self.watch_fails)?;
+        if self.watch_is_denied.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Denied, "not to you"));
+        }
         let (sender, receiver) = mpsc::unbounded_channel();
         self.injected.lock().expect("not poisoned").push(sender);
         let injected = stream::unfold(receiver, async |mut receiver| {
