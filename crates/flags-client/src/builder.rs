@@ -76,7 +76,7 @@ pub enum Overrides {
         capacity: u64,
         /// After so long [`Client::prepare`] fetches an entity again. Where the store tells of no changes,
         /// this is how old an override may be. If the store does not answer then, what is cached is still
-        /// served.
+        /// served, unless it is known to have changed.
         time_to_live: Duration,
     },
 }

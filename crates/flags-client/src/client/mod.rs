@@ -106,7 +106,11 @@ impl Client {
     /// # Errors
     ///
     /// `Unavailable` before the first load, and for a context that is not cached where the store
-    /// was emptied; what the store answers, if nothing older is cached.
+    /// was emptied. Where the store does not answer, the kind of its error, which is the source;
+    /// unless all that is asked for is cached and has merely passed its time to live, or the client
+    /// is [stale](Self::freshness) and so says that it may be old. Then that is served. What is known
+    /// to have changed is not, while the client is fresh. Either way
+    /// [`Diagnostics::store`](crate::Diagnostics::store) says why, until the store answers.
     ///
     /// # Cancellation
     ///
@@ -118,7 +122,8 @@ impl Client {
         if !state.loaded {
             return Err(self.not_loaded("prepare"));
         }
-        let fetch = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now);
+        let (storage, error) = (&shared.storage, &shared.store_error);
+        let fetch = on_demand.fetch(storage, error, context, &state.ruleset, state.flag_set, now);
         let known = Stage::Prepare.begin(shared.provider).of(fetch).await?;
         Ok(Snapshot::new(Arc::clone(shared), state, Some(known), now))
     }
