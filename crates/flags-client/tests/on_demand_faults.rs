@@ -3,16 +3,28 @@
 mod common;
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use common::{Faulty, LONG, builder, cause, flag, override_of, put, until, until_fresh, user};
+use common::{Faulty, LONG, builder, cause, delete, flag, override_of, put, until, until_fresh, user};
 use flags_client::{Client, Freshness, Overrides, StaleCause};
-use flags_core::ErrorKind;
 use flags_core::storage::Change;
+use flags_core::{ErrorKind, Key, ManualClock, Timestamp};
 use flags_engine::{ErrorCode, EvaluationContext};
 
 async fn on_demand(storage: &Arc<Faulty>) -> Client {
     let overrides = Overrides::OnDemand { capacity: 100, time_to_live: LONG };
     builder(storage).overrides(overrides).start().await.expect("started")
+}
+
+/// A client of a store that tells of no changes, which looks every ten seconds what flags there are.
+async fn polling(storage: &Arc<Faulty>, clock: &ManualClock) -> Client {
+    builder(storage)
+        .clock(Arc::new(clock.clone()))
+        .poll_interval(Duration::from_secs(10))
+        .overrides(Overrides::OnDemand { capacity: 100, time_to_live: Duration::from_secs(3_600) })
+        .start()
+        .await
+        .expect("started")
 }
 
 fn not_ready(client: &Client, context: &EvaluationContext) -> bool {
@@ -93,4 +105,63 @@ async fn what_the_task_finds_wrong_with_the_store_is_not_taken_back_by_a_fetch()
     storage.set(&storage.reads_fail, false);
     client.prepare(&user("new")).await.expect("prepared");
     assert!(client.diagnostics().store.is_some(), "changes are still not followed");
+}
+
+#[tokio::test]
+async fn of_a_flag_that_is_back_what_was_just_read_counts() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::unwatched(Arc::new(clock.clone()));
+    let (f, g) = (flag("f", false), flag("g", false));
+    for one in [&f, &g] {
+        put(&*storage, one.clone()).await;
+        put(&*storage, override_of(one.id, "user", "u", true)).await;
+    }
+    let client = polling(&storage, &clock).await;
+    let flags = |count: usize| {
+        clock.advance(Duration::from_secs(12));
+        let client = client.clone();
+        until("the next poll", move || client.snapshot().ruleset().len() == count)
+    };
+    let serves = async |name: &str| {
+        let before = Faulty::count(&storage.keys_got);
+        let snapshot = client.prepare(&user("u")).await.expect("prepared");
+        let asked = Faulty::count(&storage.keys_got) - before;
+        let served = snapshot.bool_details(name, false, &user("u")).value;
+        assert_eq!(client.bool_value(name, false, &user("u")), served);
+        (served, asked)
+    };
+    assert_eq!(serves("f").await, (true, 2));
+    // Restored with the same id, as by an import, and its override with another value.
+    delete(&*storage, Key::Flag(f.key.clone())).await;
+    flags(1).await;
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", false)).await;
+    flags(2).await;
+    assert_eq!(serves("f").await, (false, 1), "just that one was asked for");
+    assert!(serves("g").await.0, "of the others what is known counts");
+
+    // Restored without it; and one that cannot be read stays as it was.
+    delete(&*storage, Key::Flag(g.key.clone())).await;
+    flags(1).await;
+    put(&*storage, g.clone()).await;
+    flags(2).await;
+    assert!(!serves("g").await.0);
+    delete(&*storage, Key::Flag(f.key.clone())).await;
+    flags(1).await;
+    let mut on = f.clone();
+    on.default_enabled = true;
+    put(&*storage, on).await;
+    let corrupt = Key::Override(f.id, "user".parse().expect("a type"), "u".parse().expect("an id"));
+    storage.inner.insert_raw(&corrupt, b"{").expect("open");
+    flags(2).await;
+    assert!(!serves("f").await.0);
+    assert_eq!(client.diagnostics().unreadable.len(), 1);
+    // Nor is it unreadable for ever.
+    delete(&*storage, Key::Flag(f.key.clone())).await;
+    flags(1).await;
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    flags(2).await;
+    assert!(serves("f").await.0);
+    assert!(client.diagnostics().is_empty());
 }
