@@ -165,3 +165,49 @@ async fn of_a_flag_that_is_back_what_was_just_read_counts() {
     assert!(serves("f").await.0);
     assert!(client.diagnostics().is_empty());
 }
+
+/// Prepares the user "u", with an answer that is held back until it is let go; and what is served then.
+async fn late(client: &Client, storage: &Faulty) -> (impl FnOnce(), tokio::task::JoinHandle<bool>) {
+    let mut held = storage.hold_get();
+    let client = client.clone();
+    let preparing = tokio::spawn(async move {
+        let snapshot = client.prepare(&user("u")).await.expect("prepared");
+        snapshot.bool_details("f", false, &user("u")).value
+    });
+    held.reached().await;
+    (move || held.release(), preparing)
+}
+
+#[tokio::test]
+async fn who_was_prepared_with_the_new_flags_stays_in_the_cache() {
+    let storage = Faulty::new();
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    let client = on_demand(&storage).await;
+    let (let_go, preparing) = late(&client, &storage).await;
+    put(&*storage, flag("g", true)).await;
+    until("the flag", || client.snapshot().ruleset().len() == 2).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    let_go();
+    assert!(preparing.await.expect("no panic"), "it has what it asked for all the same");
+    assert!(!not_ready(&client, &user("u")), "the later one was prepared");
+    assert!(client.bool_value("f", false, &user("u")));
+}
+
+#[tokio::test]
+async fn an_answer_that_comes_late_does_not_replace_a_newer_one() {
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let storage = Faulty::unwatched(Arc::new(clock.clone()));
+    let f = flag("f", false);
+    put(&*storage, f.clone()).await;
+    let client = polling(&storage, &clock).await;
+    let (let_go, preparing) = late(&client, &storage).await;
+    put(&*storage, override_of(f.id, "user", "u", true)).await;
+    client.prepare(&user("u")).await.expect("prepared");
+    let_go();
+    assert!(!preparing.await.expect("no panic"), "as it was when it was asked");
+    assert!(client.bool_value("f", false, &user("u")));
+    clock.advance(Duration::from_secs(1));
+    assert!(client.prepare(&user("u")).await.is_ok_and(|s| s.bool_details("f", false, &user("u")).value));
+}

@@ -237,15 +237,19 @@ impl OnDemand {
             if is_doubtful && !all.is_empty() && !holds_others(storage, ruleset, &HashSet::new()).await? {
                 return Err(Unloaded::Emptied);
             }
-            let fetched = Fetched { at: now, flag_set, epoch };
+            let fetched = Fetched { at: now, flag_set, epoch, flight: flight.number() };
             let loaded: Vec<Arc<Cached>> = questions
                 .into_iter()
                 .zip(answers)
                 .map(|(question, answer)| Arc::new(question.settled(answer, fetched)))
                 .collect();
             let keep = || {
-                for (entity, cached) in entities.iter().zip(&loaded) {
-                    self.cache.insert(entity.clone(), Arc::clone(cached));
+                for (entity, loaded) in entities.iter().zip(&loaded) {
+                    // Whoever asked later may have been answered before.
+                    let before = self.cache.get(entity);
+                    if before.is_none_or(|before| loaded.fetched.may_replace(&before.fetched)) {
+                        self.cache.insert(entity.clone(), Arc::clone(loaded));
+                    }
                 }
             };
             if flight.land(keep) || attempt == ATTEMPTS {
