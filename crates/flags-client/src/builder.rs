@@ -9,7 +9,7 @@ use flags_engine::Semantics;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::backoff::Pace;
+use crate::backoff::{Pace, SHORTEST};
 use crate::client::Client;
 use crate::follow::{Follower, Settings};
 use crate::hook::Hook;
@@ -146,9 +146,9 @@ impl ClientBuilder {
     }
 
     /// How often everything is read where the store tells of no changes, or does not for now: every 10
-    /// seconds, give or take a tenth, unless set.
+    /// seconds, give or take a tenth, unless set. Less than a millisecond counts as one.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval;
+        self.poll_interval = interval.max(SHORTEST);
         self
     }
 
@@ -161,9 +161,10 @@ impl ClientBuilder {
     }
 
     /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
-    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set; less than
+    /// a millisecond counts as one.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
-        self.retry = Pace { first, longest };
+        self.retry = Pace::new(first, longest);
         self
     }
 
