@@ -186,12 +186,21 @@ impl Client {
     /// Takes the store's word that it holds no flag, after
     /// [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the flags known last are dropped once the store
     /// was asked again. Does nothing otherwise: an emptiness that is yet to be found is not accepted.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. Once it was polled the word may be taken all the same.
     pub async fn accept_empty(&self) {
         self.ask(Command::AcceptEmpty).await;
     }
 
     /// Stops following the store, for every clone, and waits until that is done. The flags known last are
     /// still served, as stale ones. The store itself is the caller's to close. Idempotent.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. Once it was polled the client may close all the same; that it has, and
+    /// that the last known state is saved, only one that was waited for tells.
     pub async fn close(&self) {
         self.ask(Command::Close).await;
     }
