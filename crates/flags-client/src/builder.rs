@@ -36,8 +36,14 @@ pub enum Startup {
     /// starting is an error. It is served, too, where the store turns out to have no flag although
     /// the file has: [`StoreEmptied`](crate::StaleCause::StoreEmptied). The client then saves what
     /// it knows there whenever it changes: atomically, as an export document.
+    ///
+    /// Past the deadline the file is still read as long as that gets on; a disk of which nothing
+    /// comes for two seconds is not waited for. Why the file was not served is in the error, and
+    /// what else is wrong with it in [`Diagnostics::file`](crate::Diagnostics::file).
     LastSaved {
-        /// The file. Its folder must exist.
+        /// The file. Its folder must exist. A link stays one: the file that it leads to is replaced. One
+        /// that is there keeps its permissions; a new one only its owner may read. What is no regular
+        /// file is neither read nor replaced.
         path: PathBuf,
         /// By the client's clock.
         deadline: Duration,
