@@ -106,10 +106,12 @@ impl Client {
     /// # Errors
     ///
     /// `Unavailable` before the first load, and for a context that is not cached where the store
-    /// was emptied. Where the store does not answer, the kind of its error, which is the source;
-    /// unless all that is asked for is cached and has merely passed its time to live, or the client
-    /// is [stale](Self::freshness) and so says that it may be old. Then that is served. What is known
-    /// to have changed is not, while the client is fresh. Either way
+    /// was emptied. Where the store does not answer, an error of the same kind as its own, which is
+    /// the source; unless all that is asked for is cached, and nothing is known to be newer: then
+    /// that is served, though it is past its time to live. What is known to have changed, or may have
+    /// while changes were missed, is served only as long as [`freshness`](Self::freshness) says so
+    /// (by another cause than `Overtaken` or `LastFlagGone`, which are about flags), or where the
+    /// store shows no flag any more and is not believed. Either way
     /// [`Diagnostics::store`](crate::Diagnostics::store) says why, until the store answers.
     ///
     /// # Cancellation

@@ -170,7 +170,7 @@ impl OnDemand {
             }
             Err(unloaded) => unloaded,
         };
-        // A store that came back empty has not told what changed. Everything that it lost did.
+        // Of a store that came back empty everything changed, and none of it is believed.
         let is_emptied = matches!(unloaded, Unloaded::Emptied);
         let error = Arc::new(match unloaded {
             Unloaded::Emptied => emptied(),
