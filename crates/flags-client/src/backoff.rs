@@ -2,11 +2,22 @@
 
 use std::time::Duration;
 
+/// The shortest interval that can be set: a task that waits for nothing, of a store that answers at
+/// once, never lets another one run on its thread.
+pub(crate) const SHORTEST: Duration = Duration::from_millis(1);
+
 /// The waits of a [`Backoff`].
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Pace {
     pub(crate) first: Duration,
     pub(crate) longest: Duration,
+}
+
+impl Pace {
+    /// As somebody sets it.
+    pub(crate) fn new(first: Duration, longest: Duration) -> Self {
+        Self { first: first.max(SHORTEST), longest: longest.max(SHORTEST) }
+    }
 }
 
 impl Default for Pace {

@@ -9,7 +9,7 @@ use flags_engine::Semantics;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use crate::backoff::Pace;
+use crate::backoff::{Pace, SHORTEST};
 use crate::client::Client;
 use crate::follow::{Follower, Settings};
 use crate::hook::Hook;
@@ -36,8 +36,14 @@ pub enum Startup {
     /// starting is an error. It is served, too, where the store turns out to have no flag although
     /// the file has: [`StoreEmptied`](crate::StaleCause::StoreEmptied). The client then saves what
     /// it knows there whenever it changes: atomically, as an export document.
+    ///
+    /// Past the deadline the file is still read as long as that gets on; a disk of which nothing
+    /// comes for two seconds is not waited for. Why the file was not served is in the error, and
+    /// what else is wrong with it in [`Diagnostics::file`](crate::Diagnostics::file).
     LastSaved {
-        /// The file. Its folder must exist.
+        /// The file. Its folder must exist. A link stays one: the file that it leads to is replaced. One
+        /// that is there keeps its permissions; a new one only its owner may read. What is no regular
+        /// file is neither read nor replaced.
         path: PathBuf,
         /// By the client's clock.
         deadline: Duration,
@@ -76,7 +82,7 @@ pub enum Overrides {
         capacity: u64,
         /// After so long [`Client::prepare`] fetches an entity again. Where the store tells of no changes,
         /// this is how old an override may be. If the store does not answer then, what is cached is still
-        /// served.
+        /// served, unless it is known to have changed.
         time_to_live: Duration,
     },
 }
@@ -146,9 +152,9 @@ impl ClientBuilder {
     }
 
     /// How often everything is read where the store tells of no changes, or does not for now: every 10
-    /// seconds, give or take a tenth, unless set.
+    /// seconds, give or take a tenth, unless set. Less than a millisecond counts as one.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval;
+        self.poll_interval = interval.max(SHORTEST);
         self
     }
 
@@ -161,9 +167,10 @@ impl ClientBuilder {
     }
 
     /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
-    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set; less than
+    /// a millisecond counts as one.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
-        self.retry = Pace { first, longest };
+        self.retry = Pace::new(first, longest);
         self
     }
 

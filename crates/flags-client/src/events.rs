@@ -102,7 +102,11 @@ fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
 }
 
 impl Events {
-    /// The next event; `None` once there will be none. Dropping the future loses nothing.
+    /// The next event; `None` once there will be none.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time: no event is lost by it.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         std::future::poll_fn(|cx| Pin::new(&mut *self).poll_next(cx)).await
     }

@@ -120,11 +120,13 @@ async fn what_is_old_is_fetched_again_and_served_while_it_cannot_be() {
     storage.set(&storage.reads_fail, true);
     let old = client.prepare(&user("u")).await.expect("what is old is better than nothing");
     assert!(!old.bool_details("f", true, &user("u")).value);
+    assert!(client.diagnostics().store.is_some(), "it says why it is old");
     let error = client.prepare(&user("new")).await.expect_err("nothing is known");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("prepare")));
     storage.set(&storage.reads_fail, false);
     let fresh = client.prepare(&user("u")).await.expect("prepared");
     assert!(fresh.bool_details("f", false, &user("u")).value);
+    assert!(client.diagnostics().store.is_none());
 }
 
 #[tokio::test]

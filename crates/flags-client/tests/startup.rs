@@ -22,11 +22,17 @@ async fn the_last_saved_state_is_served_while_the_store_is_away() {
 
     // Neither a store nor a file: that is an error, and says why.
     storage.set(&storage.reads_fail, true);
-    let error = builder(&storage)
-        .startup(last_saved(Duration::from_millis(20)))
-        .start()
-        .await
-        .expect_err("nothing to serve");
+    let clock = ManualClock::at(Timestamp::UNIX_EPOCH);
+    let starting = builder(&storage).clock(Arc::new(clock.clone())).startup(last_saved(LONG)).start();
+    let starting = tokio::spawn(starting);
+    // Once it is asked again, it is known to have failed.
+    until("a second attempt", || {
+        clock.advance(Duration::from_millis(1));
+        Faulty::count(&storage.lists) > 1
+    })
+    .await;
+    clock.advance(LONG);
+    let error = starting.await.expect("no panic").expect_err("nothing to serve");
     assert_eq!((error.kind(), error.operation()), (ErrorKind::Unavailable, Some("start")));
     assert!(std::error::Error::source(&error).is_some());
     storage.set(&storage.reads_fail, false);

@@ -106,7 +106,13 @@ impl Client {
     /// # Errors
     ///
     /// `Unavailable` before the first load, and for a context that is not cached where the store
-    /// was emptied; what the store answers, if nothing older is cached.
+    /// was emptied. Where the store does not answer, an error of the same kind as its own, which is
+    /// the source; unless all that is asked for is cached, and nothing is known to be newer: then
+    /// that is served, though it is past its time to live. What is known to have changed, or may have
+    /// while changes were missed, is served only as long as [`freshness`](Self::freshness) says so
+    /// (by another cause than `Overtaken` or `LastFlagGone`, which are about flags), or where the
+    /// store shows no flag any more and is not believed. Either way
+    /// [`Diagnostics::store`](crate::Diagnostics::store) says why, until the store answers.
     ///
     /// # Cancellation
     ///
@@ -118,7 +124,8 @@ impl Client {
         if !state.loaded {
             return Err(self.not_loaded("prepare"));
         }
-        let fetch = on_demand.fetch(&shared.storage, context, &state.ruleset, state.flag_set, now);
+        let (storage, error) = (&shared.storage, &shared.store_error);
+        let fetch = on_demand.fetch(storage, error, context, &state.ruleset, state.flag_set, now);
         let known = Stage::Prepare.begin(shared.provider).of(fetch).await?;
         Ok(Snapshot::new(Arc::clone(shared), state, Some(known), now))
     }
@@ -181,12 +188,21 @@ impl Client {
     /// Takes the store's word that it holds no flag, after
     /// [`StoreEmptied`](crate::ClientEvent::StoreEmptied): the flags known last are dropped once the store
     /// was asked again. Does nothing otherwise: an emptiness that is yet to be found is not accepted.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. Once it was polled the word may be taken all the same.
     pub async fn accept_empty(&self) {
         self.ask(Command::AcceptEmpty).await;
     }
 
     /// Stops following the store, for every clone, and waits until that is done. The flags known last are
     /// still served, as stale ones. The store itself is the caller's to close. Idempotent.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. Once it was polled the client may close all the same; that it has, and
+    /// that the last known state is saved, only one that was waited for tells.
     pub async fn close(&self) {
         self.ask(Command::Close).await;
     }

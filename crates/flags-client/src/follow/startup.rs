@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use flags_core::{Error, ErrorKind, Result, Timestamp};
 use tokio::sync::oneshot;
-use tokio::task::spawn_blocking;
 
 use super::freshness::Staleness;
 use super::{Follower, fetch};
@@ -30,18 +29,16 @@ impl Follower {
             return;
         }
         let is_over = now >= starting.deadline || *self.shared.refuses.borrow();
-        let read = spawn_blocking(move || file.read()).await;
-        match read {
-            Ok(Ok(Some(saved))) => self.serve(saved, StaleCause::LastSaved).await,
+        match file.read(&*self.shared.clock).await {
+            Ok(Some(saved)) => self.serve(saved, StaleCause::LastSaved).await,
             // Until the deadline the store may still answer.
-            Ok(_) if !is_over => {}
-            Ok(Ok(None)) => self.started(Err(self.nothing_to_serve())),
-            Ok(Err(error)) => {
+            _ if !is_over => {}
+            Ok(None) => self.started(Err(self.nothing_to_serve(None))),
+            Err(error) => {
+                let nothing_to_serve = self.nothing_to_serve(Some(&error));
                 self.shared.file_error.store(Some(Arc::new(error)));
-                self.started(Err(self.nothing_to_serve()));
+                self.started(Err(nothing_to_serve));
             }
-            // The runtime is shutting down.
-            Err(_) => self.started(Err(self.nothing_to_serve())),
         }
     }
 
@@ -49,20 +46,20 @@ impl Follower {
     /// empty while nobody looked. Tells whether it did.
     pub(super) async fn serves_saved_instead(&mut self) -> bool {
         let Some(file) = self.settings.file.clone() else { return false };
-        match spawn_blocking(move || file.read()).await {
-            Ok(Ok(Some(saved))) if saved.has_flags() => {
+        match file.read(&*self.shared.clock).await {
+            Ok(Some(saved)) if saved.has_flags() => {
                 self.store_emptied = true;
                 self.serve(saved, StaleCause::StoreEmptied).await;
                 self.shared.events.tell(&ClientEvent::StoreEmptied);
                 true
             }
-            Ok(Err(error)) => {
+            Err(error) => {
                 self.shared.file_error.store(Some(Arc::new(error)));
                 // Who knows what is in it: it is not given up for nothing.
                 self.spares_file = true;
                 false
             }
-            _ => false,
+            Ok(_) => false,
         }
     }
 
@@ -73,11 +70,14 @@ impl Follower {
         let take_over = move |replica: &mut Replica, now| replica.take_over(listed, &unsure, now);
         self.change(usize::MAX, take_over).await;
         let is_served = self.shared.state.load().loaded;
-        self.started(if is_served { Ok(()) } else { Err(self.nothing_to_serve()) });
+        self.started(if is_served { Ok(()) } else { Err(self.nothing_to_serve(None)) });
     }
 
-    fn nothing_to_serve(&self) -> Error {
-        let reason = "the store does not answer, and there is no saved state to serve; see the cause";
+    fn nothing_to_serve(&self, file: Option<&Error>) -> Error {
+        let reason = match file {
+            None => "the store does not answer, and there is no saved state to serve; see the cause".into(),
+            Some(file) => format!("the store does not answer, nor can a saved state be served: {file}"),
+        };
         let error = Error::new(ErrorKind::Unavailable, reason).in_operation("start");
         match self.shared.store_error.load_full() {
             Some(cause) => error.with_source(cause),

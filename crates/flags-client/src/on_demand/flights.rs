@@ -58,6 +58,11 @@ pub(super) struct Guard<'a> {
 }
 
 impl Guard<'_> {
+    /// Flights are numbered in the order in which they begin.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// Keeps what was loaded, unless a change overtook it. Tells whether it did.
     pub(super) fn land(self, keep: impl FnOnce()) -> bool {
         let under_way = self.flights.lock();

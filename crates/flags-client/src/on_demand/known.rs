@@ -25,6 +25,16 @@ pub(super) struct Fetched {
     /// The set of flags that was asked for, by its number.
     pub(super) flag_set: u64,
     pub(super) epoch: u64,
+    /// The number of the flight.
+    pub(super) flight: u64,
+}
+
+impl Fetched {
+    /// Whether this may take the place of that: for whoever evaluates by the latest flags it tells
+    /// no less, and the store was asked no earlier.
+    pub(super) fn may_replace(&self, other: &Self) -> bool {
+        (self.flag_set, self.flight) > (other.flag_set, other.flight)
+    }
 }
 
 /// Entities with all their overrides.

@@ -1,6 +1,7 @@
 //! [`OnDemand`]: overrides that are fetched for whom they are asked, in a bounded cache.
 
 mod entity;
+mod failure;
 mod flag_sets;
 mod flights;
 mod known;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use flags_core::{Error, ErrorKind, FlagId, Result, StorageHandle, Timestamp};
 use flags_engine::{EvaluationContext, Ruleset};
 use moka::policy::EvictionPolicy;
@@ -19,6 +21,7 @@ use moka::sync::Cache;
 use crate::emptied::holds_others;
 use entity::lookups;
 pub(crate) use entity::{Entity, entities};
+use failure::Failure;
 use flag_sets::FlagSets;
 use flights::Flights;
 pub(crate) use known::Known;
@@ -35,6 +38,7 @@ pub(crate) struct OnDemand {
     trust: AtomicU8,
     flights: Flights,
     flag_sets: FlagSets,
+    failure: Failure,
 }
 
 /// What of the cache may be served to whoever cannot ask the store.
@@ -48,6 +52,19 @@ pub(crate) enum Trust {
     Followed,
     /// The same, and nothing past its time to live, since there is no word of changes.
     Timed,
+}
+
+/// Why nothing was loaded.
+enum Unloaded {
+    /// The store shows nothing at all, and is not believed.
+    Emptied,
+    Failed(Error),
+}
+
+impl From<Error> for Unloaded {
+    fn from(error: Error) -> Self {
+        Self::Failed(error)
+    }
 }
 
 /// A fetch that changes overtake this often is answered, and not kept.
@@ -64,6 +81,7 @@ impl OnDemand {
             trust: AtomicU8::new(Trust::Anything as u8),
             flights: Flights::default(),
             flag_sets: FlagSets::default(),
+            failure: Failure::default(),
         }
     }
 
@@ -115,10 +133,13 @@ impl OnDemand {
 
     /// What is known of a context's entities, asking the store for what is not, or is too old.
     ///
-    /// Where the store does not answer, what is too old is better than nothing.
+    /// Where the store does not answer, what is too old is better than nothing, as long as it is not
+    /// known to have missed a change, or the client says that it may have; and `store_error` says
+    /// why it is old.
     pub(crate) async fn fetch(
         &self,
         storage: &StorageHandle,
+        store_error: &ArcSwapOption<Error>,
         context: &EvaluationContext,
         ruleset: &Ruleset,
         flag_set: u64,
@@ -141,14 +162,35 @@ impl OnDemand {
         if is_kept {
             return Err(emptied());
         }
-        match self.load(storage, &missing, ruleset, flag_set, now).await {
-            Ok(loaded) => missing.into_iter().zip(loaded).for_each(|(entity, one)| known.add(entity, &one)),
-            Err(_) if old.len() == missing.len() => {
-                old.into_iter().for_each(|(entity, cached)| known.add(entity, &cached));
+        let unloaded = match self.load(storage, &missing, ruleset, flag_set, now).await {
+            Ok(loaded) => {
+                self.failure.end(store_error);
+                missing.into_iter().zip(loaded).for_each(|(entity, one)| known.add(entity, &one));
+                return Ok(known);
             }
-            Err(error) => return Err(error),
+            Err(unloaded) => unloaded,
+        };
+        // Of a store that came back empty everything changed, and none of it is believed.
+        let is_emptied = matches!(unloaded, Unloaded::Emptied);
+        let error = Arc::new(match unloaded {
+            Unloaded::Emptied => emptied(),
+            Unloaded::Failed(error) => error,
+        });
+        self.failure.set(store_error, &error);
+        let all_stand_in = || old.iter().all(|(_, cached)| is_emptied || self.stands_in(cached));
+        if old.len() < missing.len() || !all_stand_in() {
+            let reason = "the overrides for this context cannot be fetched; see the cause";
+            return Err(Error::new(error.kind(), reason).in_operation("prepare").with_source(error));
         }
+        old.into_iter().for_each(|(entity, cached)| known.add(entity, &cached));
         Ok(known)
+    }
+
+    /// Whether it may be served in the place of what the store does not tell.
+    fn stands_in(&self, cached: &Cached) -> bool {
+        let trust = self.trust.load(Ordering::Acquire);
+        let says_old = trust == Trust::Anything as u8 || trust == Trust::Kept as u8;
+        says_old || self.has_missed_nothing(cached)
     }
 
     fn is_servable(&self, cached: &Cached, now: Timestamp) -> bool {
@@ -178,7 +220,7 @@ impl OnDemand {
         ruleset: &Ruleset,
         flag_set: u64,
         now: Timestamp,
-    ) -> Result<Vec<Arc<Cached>>> {
+    ) -> Result<Vec<Arc<Cached>>, Unloaded> {
         let all: Arc<[FlagId]> = ruleset.flags().map(|flag| flag.id).collect();
         let mut attempt = 1;
         loop {
@@ -193,17 +235,21 @@ impl OnDemand {
             // lose.
             let is_doubtful = losses || self.trust.load(Ordering::Acquire) == Trust::Anything as u8;
             if is_doubtful && !all.is_empty() && !holds_others(storage, ruleset, &HashSet::new()).await? {
-                return Err(emptied());
+                return Err(Unloaded::Emptied);
             }
-            let fetched = Fetched { at: now, flag_set, epoch };
+            let fetched = Fetched { at: now, flag_set, epoch, flight: flight.number() };
             let loaded: Vec<Arc<Cached>> = questions
                 .into_iter()
                 .zip(answers)
                 .map(|(question, answer)| Arc::new(question.settled(answer, fetched)))
                 .collect();
             let keep = || {
-                for (entity, cached) in entities.iter().zip(&loaded) {
-                    self.cache.insert(entity.clone(), Arc::clone(cached));
+                for (entity, loaded) in entities.iter().zip(&loaded) {
+                    // Whoever asked later may have been answered before.
+                    let before = self.cache.get(entity);
+                    if before.is_none_or(|before| loaded.fetched.may_replace(&before.fetched)) {
+                        self.cache.insert(entity.clone(), Arc::clone(loaded));
+                    }
                 }
             };
             if flight.land(keep) || attempt == ATTEMPTS {

@@ -31,8 +31,7 @@ pub(super) enum Wanted {
 impl Question {
     /// Whether an override is gone that was in force, though its flag is not.
     pub(super) fn is_lost(&self, answer: &Answer, now: Timestamp) -> bool {
-        let known = self.known.iter().filter(|_| self.asks_for == Wanted::All);
-        let mut known = known.flat_map(|known| &known.overrides);
+        let mut known = self.known.iter().flat_map(|known| &known.overrides);
         known.any(|one| {
             let is_in_force = !Record::Override(Arc::clone(one)).is_expired(now);
             is_in_force && !answer.tells_of(one.flag_id) && self.flags.contains(&one.flag_id)
@@ -43,13 +42,17 @@ impl Question {
     pub(super) fn settled(self, answer: Answer, mut fetched: Fetched) -> Cached {
         let Answer { mut overrides, mut unreadable } = answer;
         if let Some(known) = self.known {
-            let stays = |flag: FlagId| {
-                // One that cannot be read stays as it was last, as it does where all are resident.
-                self.asks_for == Wanted::New || unreadable.iter().any(|error| is_of(error, flag))
-            };
-            overrides.extend(known.overrides.iter().filter(|one| stays(one.flag_id)).cloned());
+            // What is new may have been there before, and deleted since: then what is known of it is
+            // older than the answer.
+            let was_not_asked = |flag: FlagId| self.asks_for == Wanted::New && !self.flags.contains(&flag);
+            // One that cannot be read stays as it was last, as it does where all are resident.
+            let is_unreadable = |flag: FlagId| unreadable.iter().any(|error| is_of(error, flag));
+            let stays = |one: &&Arc<Override>| was_not_asked(one.flag_id) || is_unreadable(one.flag_id);
+            overrides.extend(known.overrides.iter().filter(stays).cloned());
             if self.asks_for == Wanted::New {
-                unreadable.extend(known.unreadable.iter().cloned());
+                let is_older = |error: &Error| self.flags.iter().any(|flag| is_of(error, *flag));
+                let others = known.unreadable.iter().filter(|error| !is_older(error));
+                unreadable.extend(others.cloned());
                 // As old as the oldest of it.
                 fetched.at = known.fetched.at;
             }

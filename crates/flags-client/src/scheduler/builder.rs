@@ -7,7 +7,7 @@ use std::time::Duration;
 use flags_core::{Clock, StorageHandle, SystemClock};
 
 use super::Scheduler;
-use crate::backoff::Pace;
+use crate::backoff::{Pace, SHORTEST};
 
 /// Configures a [`Scheduler`]. Every setting has a default.
 #[derive(Debug)]
@@ -40,9 +40,9 @@ impl SchedulerBuilder {
     }
 
     /// How often the store is looked through where it tells of no changes, or does not for now: every 30
-    /// seconds, unless set.
+    /// seconds, unless set. Less than a millisecond counts as one.
     pub fn poll_interval(mut self, interval: Duration) -> Self {
-        self.poll_interval = interval;
+        self.poll_interval = interval.max(SHORTEST);
         self
     }
 
@@ -54,9 +54,10 @@ impl SchedulerBuilder {
     }
 
     /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
-    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set.
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set; less than
+    /// a millisecond counts as one.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
-        self.retry = Pace { first, longest };
+        self.retry = Pace::new(first, longest);
         self
     }
 

@@ -159,7 +159,7 @@ impl Scheduler {
     ///
     /// # Cancellation
     ///
-    /// As [`run_due`](Self::run_due).
+    /// As [`run_due`](Self::run_due); `shutdown` ends it in the same way.
     pub async fn run(&self, shutdown: impl Future<Output = ()>) -> Result<()> {
         self.run_observed(shutdown, |_| {}).await
     }
@@ -169,6 +169,11 @@ impl Scheduler {
     /// # Errors
     ///
     /// `Closed`: the store was closed before `shutdown`.
+    ///
+    /// # Cancellation
+    ///
+    /// As [`run_due`](Self::run_due); `shutdown` ends it in the same way. `observe` is not told of a run that
+    /// is cut short.
     pub async fn run_observed(
         &self,
         shutdown: impl Future<Output = ()>,
