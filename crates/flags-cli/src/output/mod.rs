@@ -1,5 +1,7 @@
 //! What commands print: data on standard output, everything else on standard error.
 
+#[cfg(unix)]
+mod access;
 mod changes;
 mod diff;
 mod executed;
@@ -27,7 +29,7 @@ pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
 pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
-pub(crate) use sink::Sink;
+pub(crate) use sink::{Sink, followed};
 pub(crate) use text::{clean, count, second};
 pub(crate) use tree::tree;
 
