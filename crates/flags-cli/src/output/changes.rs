@@ -7,6 +7,10 @@ use serde_json::value::RawValue;
 use super::{clean, json};
 use crate::failure::Failure;
 
+pub(crate) const DELETED: &str = "deleted";
+pub(crate) const WRITTEN: &str = "written";
+pub(crate) const WRITTEN_AGAIN: &str = "written again";
+
 /// How many characters of a value are shown.
 const SHOWN: usize = 40;
 /// How many of them at most are before the first that differs: they say what it is that differs.
@@ -15,9 +19,8 @@ const BEFORE: usize = 28;
 /// `status "active" -> "archived", tags [] -> ["web"]`; the members that only say when are left out.
 pub(crate) fn changes(before: Option<&Stored>, after: Option<&Stored>) -> Result<String, Failure> {
     let (before, after) = match (before, after) {
-        (None, None) => return Ok("deleted".to_owned()),
-        (Some(_), None) => return Ok("deleted".to_owned()),
-        (None, Some(_)) => return Ok("written".to_owned()),
+        (_, None) => return Ok(DELETED.to_owned()),
+        (None, Some(_)) => return Ok(WRITTEN.to_owned()),
         (Some(before), Some(after)) => (members(&before.record)?, members(&after.record)?),
     };
     fn value<'a>(members: &'a Members, name: &str) -> &'a str {
@@ -33,7 +36,7 @@ pub(crate) fn changes(before: Option<&Stored>, after: Option<&Stored>) -> Result
             changed.push(format!("{} {old} -> {new}", clean(name)));
         }
     }
-    Ok(if changed.is_empty() { "written again".to_owned() } else { changed.join(", ") })
+    Ok(if changed.is_empty() { WRITTEN_AGAIN.to_owned() } else { changed.join(", ") })
 }
 
 type Members = Vec<(String, String)>;

@@ -23,7 +23,7 @@ use feature_flags::{FlagId, Key, Kind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub(crate) use changes::changes;
+pub(crate) use changes::{DELETED, WRITTEN, WRITTEN_AGAIN, changes};
 pub(crate) use diff::diff;
 pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
