@@ -54,6 +54,10 @@ const BACKENDS: &[Backend] = &[
 /// cargo feature to enable, for a store that is not compiled in; `Unavailable` when it cannot be reached or
 /// read. A password in the URL is in no error; the path of a document or of a file is.
 ///
+/// # Cancellation
+///
+/// May be dropped at any time: no store was opened then, and none was changed.
+///
 /// # Examples
 ///
 /// ```

@@ -10,7 +10,7 @@
 //! | [`confirm`] | the question before something is destroyed |
 //! | [`failure`] | errors with a next step, and the exit codes |
 //! | [`place`] | where a store is, as far as the next step depends on it |
-//! | [`interrupt`] | Ctrl-C |
+//! | [`interrupt`] | Ctrl-C, SIGTERM and SIGHUP |
 
 mod args;
 mod commands;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: Cli, out: Output) -> Result<Exit, Failure> {
-    interrupt::watch(out, cli.command.when_interrupted())?;
+    interrupt::watch(out, cli.command.when_interrupted(), cli.command.ends())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let outcome = runtime.block_on(async {
         let Cli { global, command } = cli;

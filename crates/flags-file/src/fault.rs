@@ -31,6 +31,8 @@ pub(crate) enum Cause {
     ReadOnly,
     /// Another process holds the lock.
     Locked(Duration),
+    /// What has the name of the lock file may be anybody's: a link, a directory, a file with other names.
+    StrangeLock(Arc<Path>),
     /// The file changes all the time, so that no state of it could be read or replaced.
     Restless,
     Io {
@@ -73,7 +75,7 @@ impl Fault {
         match &self.cause {
             Cause::Closed => ErrorKind::Closed,
             Cause::NoFile => ErrorKind::Invalid,
-            Cause::ReadOnly => ErrorKind::Denied,
+            Cause::ReadOnly | Cause::StrangeLock(_) => ErrorKind::Denied,
             Cause::Io { doing: Doing::SyncDirectory, .. } => ErrorKind::Indeterminate,
             Cause::Io { error, .. } => match error.kind() {
                 io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
@@ -126,6 +128,11 @@ impl fmt::Display for Fault {
             Cause::Locked(waited) => {
                 write!(f, "another process held the lock of {path:?} for all of {waited:?}; try again")
             }
+            Cause::StrangeLock(lock) => write!(
+                f,
+                "{lock:?} is a link, or no regular file with one name, so {path:?} is not locked and nothing was \
+                 changed; find out who put it there, and remove it"
+            ),
             Cause::Restless => write!(f, "{path:?} is being changed all the time; try again"),
             Cause::Io { doing, .. } => match doing {
                 Doing::Read => write!(f, "{path:?} cannot be read; see the cause"),

@@ -20,8 +20,10 @@
 //! another owner; any other writer becomes its owner, and those who share it by its group or its
 //! list go on doing so. Where the group cannot be kept it is permitted nothing, and where the list
 //! cannot, neither it nor the group: nobody is permitted what the old file did not permit them.
-//! Other attributes of the file are not kept. The lock file has the same permissions, so that
-//! whoever may write the one may lock the other.
+//! Other attributes of the file are not kept. The lock file has the same permissions when it is made, so that
+//! whoever may write the one may lock the other; where you change those of the file later, change those of the
+//! lock file too. One that is there already is locked and never changed, and one that is a link, has other
+//! names, or is no regular file, is refused: whoever may write the directory could have put it there.
 //!
 //! A record that does not change keeps its text to the byte, its order of members and white space, so that a
 //! diff shows what changed and nothing else. Records are in the order of their keys; expired ones are left
@@ -58,6 +60,7 @@
 //! | a directory, a pipe or a device is in its place | as when it is broken, and it is never read: it may not answer, or not end |
 //! | its directory is gone, or permission is missing | reads and commits are `Unavailable` or `Denied`, and watches are told `Lost` |
 //! | the file is read-only | commits are `Denied` |
+//! | the lock file is a link, a directory, a pipe, or has a second name | commits are `Denied`, and what is there stays as it is; remove it |
 //!
 //! # What to know
 //!

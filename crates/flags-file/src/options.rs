@@ -97,6 +97,11 @@ impl FileBuilder {
     /// `Invalid` for options that cannot be; `Unavailable` for a file that cannot be read, is no document of
     /// flags (the error says in which line and column), or whose directory does not exist; `Denied` when
     /// permission is missing.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time: nothing was written. A thread of the runtime that is just reading the file
+    /// reads it to its end.
     pub async fn open(mut self) -> Result<FileStorage> {
         let zero = |field| Error::new(ErrorKind::Invalid, "zero leaves no time").with_field(field);
         if self.options.deadline.is_zero() {

@@ -27,6 +27,7 @@ pub(crate) use transfer::{Export, Import};
 pub(crate) use watch::Watch;
 
 use crate::failure::Exit;
+use crate::interrupt::Ends;
 
 /// Feature flags in your own store.
 #[derive(Parser)]
@@ -107,6 +108,11 @@ impl Command {
             only_reads if only_reads.only_reads() => "nothing was changed",
             _ => "each record is either as it was or as you asked for; look, and repeat what is missing",
         }
+    }
+
+    /// What interrupts it. An export may have begun a file, which is of no use to anybody.
+    pub(crate) fn ends(&self) -> Ends {
+        if matches!(self, Self::Export(_)) { Ends::Any } else { Ends::CtrlC }
     }
 
     /// Whether it is about everything in the store, so that somebody who means another one should

@@ -1,7 +1,7 @@
 //! `flags export`.
 
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use feature_flags::storage::Query;
 use feature_flags::{Error, Kind, Record};
@@ -11,24 +11,22 @@ use super::orphans::Orphans;
 use super::{Session, listing};
 use crate::args::Export;
 use crate::failure::{Exit, Failure};
-use crate::output::{Progress, Sink, count};
+use crate::output::{Progress, Sink, count, followed};
 
 pub(super) async fn run(session: &Session, export: &Export) -> Result<Exit, Failure> {
     let (mut sink, path) = match &export.output {
         Some(path) if path != Path::new("-") => {
             refuse_store(session, path).await?;
-            (Sink::file(path).map_err(|error| unwritten(path, &error))?, Some(path))
+            (Sink::file(path).map_err(|error| unwritten(Some(path), error))?, Some(path))
         }
         _ => (Sink::stdout(), None),
     };
     let (mut orphans, mut corrupt) = (Orphans::default(), Vec::new());
-    let number = document(session, &mut sink, &mut orphans, &mut corrupt).await?;
-    match (sink.finish(), path) {
-        (Ok(()), Some(path)) => {
-            session.out.note(&format!("exported {} to {}", count(number, "record"), path.display()));
-        }
-        (Err(error), Some(path)) => return Err(unwritten(path, &error)),
-        (finished, None) => finished?,
+    let failed = |error: io::Error| unwritten(path.map(PathBuf::as_path), error);
+    let number = document(session, &mut sink, &failed, &mut orphans, &mut corrupt).await?;
+    sink.finish().map_err(failed)?;
+    if let Some(path) = path {
+        session.out.note(&format!("exported {} to {}", count(number, "record"), path.display()));
     }
     let ownerless = orphans.found(session).await?;
     for key in &ownerless.keys {
@@ -41,11 +39,16 @@ pub(super) async fn run(session: &Session, export: &Export) -> Result<Exit, Fail
     Ok(exit)
 }
 
-fn unwritten(path: &Path, error: &io::Error) -> Failure {
-    Failure::input(
-        format!("{} cannot be written: {error}", path.display()),
-        "it is as it was; name a file in a directory that exists and that you may write to",
-    )
+/// What keeps the document from being written there; `None` is standard output.
+fn unwritten(path: Option<&Path>, error: io::Error) -> Failure {
+    let Some(path) = path.filter(|_| error.kind() != io::ErrorKind::BrokenPipe) else { return error.into() };
+    let hint = match error.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+            "it is as it was; make room there, or name a file on another disk"
+        }
+        _ => "it is as it was; name a file in a directory that exists and that you may write to",
+    };
+    Failure::input(format!("{} cannot be written: {error}", path.display()), hint)
 }
 
 /// Refuses the file that holds the store: it is a document, but the order of its lines and what
@@ -67,6 +70,7 @@ async fn refuse_store(session: &Session, path: &Path) -> Result<(), Failure> {
 
 /// Whether both lead to one file, which need not exist.
 fn is_same_file(one: &Path, other: &Path) -> bool {
+    let (one, other) = (&*followed(one), &*followed(other));
     #[cfg(unix)]
     if let (Ok(one), Ok(other)) = (one.metadata(), other.metadata()) {
         use std::os::unix::fs::MetadataExt as _;
@@ -86,12 +90,13 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
 async fn document(
     session: &Session,
     sink: &mut Sink,
+    failed: &impl Fn(io::Error) -> Failure,
     orphans: &mut Orphans,
     corrupt: &mut Vec<Error>,
 ) -> Result<usize, Failure> {
     let progress = Progress::counting("records exported");
     let mut number = 0;
-    sink.write_all(b"{\n  \"version\": 1")?;
+    sink.write_all(b"{\n  \"version\": 1").map_err(failed)?;
     for kind in Kind::ALL {
         let mut records: Vec<Record> = Vec::new();
         let keep = |stored: feature_flags::storage::Stored| {
@@ -106,17 +111,17 @@ async fn document(
         unread.iter().for_each(|error| orphans.unreadable(error));
         corrupt.append(&mut unread);
         records.sort_by_cached_key(Record::key);
-        write!(sink, ",\n  \"{kind}s\": [")?;
+        write!(sink, ",\n  \"{kind}s\": [").map_err(failed)?;
         let mut separator = "\n    ";
         for record in &records {
-            write!(sink, "{separator}{}", indented(record)?)?;
+            write!(sink, "{separator}{}", indented(record)?).map_err(failed)?;
             separator = ",\n    ";
         }
-        sink.write_all(if records.is_empty() { b"]" } else { b"\n  ]" })?;
+        sink.write_all(if records.is_empty() { b"]" } else { b"\n  ]" }).map_err(failed)?;
         number += records.len();
     }
-    sink.write_all(b"\n}\n")?;
-    sink.flush()?;
+    sink.write_all(b"\n}\n").map_err(failed)?;
+    sink.flush().map_err(failed)?;
     Ok(number)
 }
 

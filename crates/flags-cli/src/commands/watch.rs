@@ -3,10 +3,10 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
-use feature_flags::storage::{BoxStream, Change, Query, Stored};
+use feature_flags::storage::{BoxStream, Change, Query, Revision, Stored};
 use feature_flags::{Clock as _, Error, ErrorKind, Key, Kind, SystemClock};
 use futures_util::{FutureExt as _, StreamExt as _};
 
@@ -14,7 +14,7 @@ use super::complaints::Complaints;
 use super::{Session, listing};
 use crate::args::Watch;
 use crate::failure::{Exit, Failure};
-use crate::output::{Live, Progress, changes, clean, count, second};
+use crate::output::{DELETED, Live, Progress, WRITTEN, WRITTEN_AGAIN, changes, clean, count, second};
 
 /// Changes that come together are drawn together.
 const REDRAW: Duration = Duration::from_millis(100);
@@ -29,6 +29,7 @@ pub(super) async fn run(session: &Session, watch: &Watch) -> Result<Exit, Failur
     let mut following = Following {
         session,
         known: None,
+        others: HashMap::new(),
         complaints: Complaints::known(session).await,
         live: if watch.lines || session.out.is_json() { None } else { Live::on_terminal() },
         left: watch.count.map(u64::from),
@@ -64,11 +65,21 @@ fn ready(first: Change, changes: &mut BoxStream<'static, Change>) -> Vec<Change>
     batch
 }
 
+/// All that is in the store.
+#[derive(Default)]
+struct All {
+    flags: BTreeMap<Key, Stored>,
+    others: HashMap<Key, Revision>,
+    unreadable: Vec<Error>,
+}
+
 struct Following<'a> {
     session: &'a Session,
     /// The flags as they were last seen, so that a line can say what has changed; none before they were first
     /// read.
     known: Option<BTreeMap<Key, Stored>>,
+    /// The revision of every other record: enough to tell that it has changed, and there may be very many.
+    others: HashMap<Key, Revision>,
     complaints: Complaints,
     live: Option<Live>,
     /// How many changes are to be told still.
@@ -119,52 +130,76 @@ impl Following<'_> {
         if out.is_json() { Ok(()) } else { self.compare().await }
     }
 
-    /// Reads all flags, and tells what changed while nobody saw it.
+    /// Reads all records, and tells what changed while nobody saw it.
     async fn compare(&mut self) -> Result<(), Failure> {
-        let (flags, corrupt) = self.answered(async || self.flags().await).await?;
-        let number = flags.len();
-        let before = self.known.replace(flags.clone());
+        let All { flags, others, unreadable } = self.answered(async || self.all().await).await?;
         if self.live.is_none() {
-            self.session.out.note(&format!("following {}; Ctrl-C ends", count(number, "flag")));
+            self.session.out.note(&format!("following {}; Ctrl-C ends", count(flags.len(), "flag")));
         }
-        let mut unreadable = Vec::new();
-        for error in &corrupt {
-            unreadable.extend(error.key().cloned());
-            let failure = Failure::from(error);
-            match (&mut self.live, error.key()) {
-                (Some(live), Some(key)) => live.tell(line(key, &clean(&failure.message))),
-                _ => self.session.out.warning(&failure),
+        for error in &unreadable {
+            // A flag is missing from the number above. Of the rest, what could be read before is news.
+            let is_news =
+                error.key().is_none_or(|key| key.kind() == Kind::Flag || self.others.contains_key(key));
+            if is_news {
+                self.warn(error);
             }
         }
-        let Some(before) = before else { return Ok(()) };
+        // One that cannot be read is not deleted.
+        let unreadable: HashSet<&Key> = unreadable.iter().filter_map(Error::key).collect();
+        let others_before = std::mem::replace(&mut self.others, others);
+        let Some(before) = self.known.replace(flags.clone()) else { return Ok(()) };
+        let mut news = Vec::new();
         let mut keys: Vec<&Key> = before.keys().chain(flags.keys()).collect();
         keys.sort();
         keys.dedup();
-        // One that cannot be read is not deleted.
-        keys.retain(|key| !unreadable.contains(key));
-        for key in keys {
+        for key in keys.into_iter().filter(|key| !unreadable.contains(key)) {
             let (old, new) = (before.get(key), flags.get(key));
+            if old.map(|stored| &stored.revision) != new.map(|stored| &stored.revision) {
+                news.push((key, changes(old, new)?));
+            }
+        }
+        let of_flags = news.len();
+        let written = self.others.iter().filter(|(key, now)| others_before.get(*key) != Some(*now));
+        news.extend(written.map(|(key, _)| (key, WRITTEN.to_owned())));
+        let gone = |key: &&Key| !self.others.contains_key(*key) && !unreadable.contains(key);
+        news.extend(others_before.keys().filter(gone).map(|key| (key, DELETED.to_owned())));
+        news[of_flags..].sort();
+        let lines: Vec<String> = news.into_iter().map(|(key, what)| line(key, &what)).collect();
+        for line in lines {
             if self.left == Some(0) {
                 break;
             }
-            if old.map(|stored| &stored.revision) != new.map(|stored| &stored.revision) {
-                self.tell(line(key, &changes(old, new)?))?;
-            }
+            self.tell(line)?;
         }
         Ok(())
     }
 
-    /// Every flag, or no answer: half a listing would look as if the rest had been deleted.
-    async fn flags(&self) -> Result<(BTreeMap<Key, Stored>, Vec<Error>), Failure> {
-        let (mut flags, mut corrupt) = (BTreeMap::new(), Vec::new());
-        let keep = |stored: Stored| {
-            flags.insert(stored.record.key(), stored);
-            Ok(())
-        };
-        let progress = Progress::counting("flags read");
-        let unreadable = |error: Error| corrupt.push(error);
-        listing::each(self.session, Query::All(Kind::Flag), &progress, keep, unreadable).await?;
-        Ok((flags, corrupt))
+    /// Says that a record cannot be read.
+    fn warn(&mut self, error: &Error) {
+        let failure = Failure::from(error);
+        match (&mut self.live, error.key()) {
+            (Some(live), Some(key)) => live.tell(line(key, &clean(&failure.message))),
+            _ => self.session.out.warning(&failure),
+        }
+    }
+
+    /// Every record, or no answer: half a listing would look as if the rest had been deleted.
+    async fn all(&self) -> Result<All, Failure> {
+        let mut all = All::default();
+        let progress = Progress::counting("records read");
+        for kind in Kind::ALL {
+            let keep = |stored: Stored| {
+                let key = stored.record.key();
+                match kind {
+                    Kind::Flag => drop(all.flags.insert(key, stored)),
+                    _ => drop(all.others.insert(key, stored.revision)),
+                }
+                Ok(())
+            };
+            let unreadable = |error: Error| all.unreadable.push(error);
+            listing::each(self.session, Query::All(kind), &progress, keep, unreadable).await?;
+        }
+        Ok(all)
     }
 
     /// What a read answers, as often as it takes until the store does: what has changed is not told again.
@@ -210,18 +245,33 @@ impl Following<'_> {
                 self.told();
                 continue;
             }
-            let known = self.known.get_or_insert_default();
-            let what = match &error {
-                Some(error) => clean(error),
-                None => changes(known.get(&key), after.as_ref())?,
+            let what = match error {
+                Some(error) => clean(&error),
+                None if key.kind() == Kind::Flag => {
+                    changes(self.known.as_ref().and_then(|known| known.get(&key)), after.as_ref())?
+                }
+                None => self.other(&key, after.as_ref()).to_owned(),
             };
-            match after {
-                Some(after) if key.kind() == Kind::Flag => drop(known.insert(key.clone(), after)),
-                _ => drop(known.remove(&key)),
+            if key.kind() == Kind::Flag {
+                let known = self.known.get_or_insert_default();
+                match after {
+                    Some(after) => drop(known.insert(key.clone(), after)),
+                    None => drop(known.remove(&key)),
+                }
             }
             self.tell(line(&key, &what))?;
         }
         Ok(())
+    }
+
+    /// What became of a record that is no flag.
+    fn other(&mut self, key: &Key, after: Option<&Stored>) -> &'static str {
+        let Some(after) = after else {
+            self.others.remove(key);
+            return DELETED;
+        };
+        let before = self.others.insert(key.clone(), after.revision.clone());
+        if before.as_ref() == Some(&after.revision) { WRITTEN_AGAIN } else { WRITTEN }
     }
 
     fn tell(&mut self, line: String) -> Result<(), Failure> {

@@ -1,5 +1,7 @@
 //! What commands print: data on standard output, everything else on standard error.
 
+#[cfg(unix)]
+mod access;
 mod changes;
 mod diff;
 mod executed;
@@ -21,13 +23,13 @@ use feature_flags::{FlagId, Key, Kind};
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-pub(crate) use changes::changes;
+pub(crate) use changes::{DELETED, WRITTEN, WRITTEN_AGAIN, changes};
 pub(crate) use diff::diff;
 pub(crate) use executed::Outcome;
 pub(crate) use json::one_line;
 pub(crate) use live::Live;
 pub(crate) use progress::{Counted, Progress};
-pub(crate) use sink::Sink;
+pub(crate) use sink::{Sink, followed};
 pub(crate) use text::{clean, count, second};
 pub(crate) use tree::tree;
 

@@ -76,6 +76,7 @@ fn an_export_is_put_in_its_place_once_it_is_whole() -> Result<()> {
     }
     let document = flags(directory.path(), "export")?.stdout;
     ensure!(flags(directory.path(), "export -o -")?.stdout == document);
+    ensure!(flags(directory.path(), "export -o /dev/stdout")?.stdout == document);
     let ran = flags(directory.path(), "export --output backup.json")?;
     ensure!(ran.code == Some(0) && ran.stdout.is_empty(), "{ran:?}");
     ensure!(ran.stderr.contains("exported 2 records to backup.json"), "{ran:?}");
@@ -90,6 +91,12 @@ fn an_export_is_put_in_its_place_once_it_is_whole() -> Result<()> {
     ensure!(fs::metadata(at("private.json"))?.permissions().mode() & 0o777 == 0o600);
     ensure!(fs::symlink_metadata(at("link.json"))?.is_symlink());
 
+    // One that leads nowhere yet leads there afterwards.
+    symlink("new.json", at("dangling.json"))?;
+    ensure!(flags(directory.path(), "export -o dangling.json")?.code == Some(0));
+    ensure!(fs::symlink_metadata(at("dangling.json"))?.is_symlink());
+    ensure!(fs::read_to_string(at("new.json"))? == document);
+
     let ran = flags(directory.path(), "export -o no/backup.json")?;
     ensure!(ran.code == Some(1) && ran.stderr.contains("no/backup.json cannot be written"), "{ran:?}");
     let names = fs::read_dir(directory.path())?.map(|entry| Ok(entry?.file_name()));
@@ -99,12 +106,63 @@ fn an_export_is_put_in_its_place_once_it_is_whole() -> Result<()> {
     Ok(())
 }
 
+/// Files that belong to a group are shared by it, and by no other one.
+#[cfg(unix)]
+#[test]
+fn an_export_is_of_the_group_that_the_old_file_was_of_or_of_none() -> Result<()> {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown};
+    use std::os::unix::process::CommandExt as _;
+    let directory = tempfile::tempdir()?;
+    ensure!(flags(directory.path(), "flag create a")?.code == Some(0));
+    let backup = directory.path().join("backup.json");
+    let (user, others) = (54_321, 54_322);
+    fs::write(&backup, "old")?;
+    fs::set_permissions(&backup, Permissions::from_mode(0o640))?;
+    if let Err(error) = chown(&backup, Some(user), Some(others)) {
+        println!("only an administrator can make a file of another group: {error}");
+        return Ok(());
+    }
+    let access = || -> Result<(u32, u32, u32)> {
+        let metadata = fs::metadata(&backup)?;
+        Ok((metadata.uid(), metadata.gid(), metadata.mode() & 0o7777))
+    };
+    ensure!(flags(directory.path(), "export -o backup.json")?.code == Some(0));
+    ensure!(access()? == (user, others, 0o640), "{:?}", access()?);
+
+    // By its owner, who is not of that group and cannot give it.
+    fs::set_permissions(directory.path(), Permissions::from_mode(0o777))?;
+    // One that may be started by anybody, wherever it was built.
+    let program = directory.path().join("flags");
+    fs::copy(FLAGS, &program)?;
+    let mut command = Command::new(&program);
+    command.current_dir(directory.path()).env_remove("FLAGS_STORE").uid(user).gid(user);
+    let ran = run(command.args(["export", "-o", "backup.json"]), "")?;
+    ensure!(ran.code == Some(0), "{ran:?}");
+    ensure!(access()? == (user, user, 0o600), "{:?}", access()?);
+    Ok(())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_with_the_file_and_what_to_do() -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    ensure!(flags(directory.path(), "flag create a")?.code == Some(0));
+    let ran = flags(directory.path(), "export -o /dev/full")?;
+    ensure!(ran.code == Some(1) && ran.stderr.contains("/dev/full cannot be written: "), "{ran:?}");
+    ensure!(ran.stderr.contains("make room there"), "{ran:?}");
+    Ok(())
+}
+
 #[cfg(unix)]
 #[test]
 fn the_store_is_not_exported_onto_itself() -> Result<()> {
     let directory = tempfile::tempdir()?;
     let ran = flags(directory.path(), "export -o flags.json")?;
     ensure!(ran.code == Some(2), "also where it is not there yet: {ran:?}");
+    std::os::unix::fs::symlink("flags.json", directory.path().join("to-be.json"))?;
+    let ran = flags(directory.path(), "export -o to-be.json")?;
+    ensure!(ran.code == Some(2), "also by a link: {ran:?}");
     ensure!(flags(directory.path(), "flag create a")?.code == Some(0));
     let store = directory.path().join("flags.json");
     let before = std::fs::read_to_string(&store)?;

@@ -16,9 +16,20 @@ const FLAGS: usize = 12_000;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 fn interrupt(process: &Child) -> Result<()> {
-    let sent = Command::new("kill").args(["-INT", &process.id().to_string()]).status()?;
+    signal(process, "-INT")
+}
+
+fn signal(process: &Child, signal: &str) -> Result<()> {
+    let sent = Command::new("kill").args([signal, &process.id().to_string()]).status()?;
     ensure!(sent.success(), "it has ended already");
     Ok(())
+}
+
+/// Whether whatever is started here ignores SIGHUP, which is its first bit.
+fn hangups_are_ignored() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    ignored.is_none_or(|mask| u64::from_str_radix(mask.trim(), 16).is_ok_and(|mask| mask & 1 == 1))
 }
 
 /// The end of a process that was interrupted: documented, and with a hint.
@@ -63,6 +74,22 @@ async fn what_only_reads_ends_at_once_and_changes_nothing() -> Result<()> {
         tokio::time::timeout(PATIENCE, proxy.held()).await.context("it reads the store")?;
         interrupt(&process)?;
         ended(process, hint).with_context(|| format!("flags {args:?} while it reads"))?;
+        proxy.release();
+    }
+
+    // By a service manager, or a terminal that is closed: the draft goes too.
+    for end in ["-TERM", "-HUP"] {
+        if end == "-HUP" && hangups_are_ignored() {
+            println!("run under nohup: so is what is started here, and no hangup ends it");
+            continue;
+        }
+        proxy.hold_after(500_000);
+        let export = ["export", "--output", backup];
+        let process = slow.command().args(export).stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        tokio::time::timeout(PATIENCE, proxy.held()).await.context("it reads the store")?;
+        ensure!(std::fs::read_dir(folder.path())?.count() == 2, "it has begun a draft");
+        signal(&process, end)?;
+        ended(process, "the document is not complete").with_context(|| format!("after {end}"))?;
         proxy.release();
     }
 

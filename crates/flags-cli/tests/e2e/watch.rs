@@ -174,6 +174,45 @@ fn why_a_file_is_not_followed_is_said() -> Result<()> {
     programs.ended()
 }
 
+/// Of every kind, and not of flags alone.
+#[test]
+fn what_changed_while_the_store_was_lost_is_told() -> Result<()> {
+    let (dir, mut cli) = file()?;
+    let path = dir.path().join("flags.json");
+    let replace = |text: &str| -> Result<()> {
+        let edit = dir.path().join("edit");
+        std::fs::write(&edit, text)?;
+        Ok(std::fs::rename(&edit, &path)?)
+    };
+    cli.ok("flag create a", "")?;
+    for user in ["changed", "same"] {
+        cli.ok(&format!("override set a user {user} --enabled false"), "")?;
+    }
+    let first = std::fs::read_to_string(&path)?;
+    cli.ok("override set a user changed --enabled true", "")?;
+    cli.ok("override set a user new --enabled true", "")?;
+    cli.ok("segment create -f -", r#"{"name": "staff"}"#)?;
+    let second = std::fs::read_to_string(&path)?;
+    replace(&first)?;
+
+    let mut watch = Watch::start(&cli, &["--lines", "--count", "6"])?;
+    for (text, told) in [
+        (&second, [":user:changed: written", ":user:new: written", ": written"]),
+        (&first, [":user:changed: written", ":user:new: deleted", ": deleted"]),
+    ] {
+        ensure!(watch.note()?.starts_with("following 1 flag"));
+        replace("oops")?;
+        ensure!(watch.note()?.starts_with("the store is lost"));
+        ensure!(watch.note()?.starts_with("warning: "));
+        replace(text)?;
+        for (told, kind) in told.iter().zip([" override:", " override:", " segment:"]) {
+            let line = watch.line()?;
+            ensure!(line.ends_with(told) && line.contains(kind), "{line}");
+        }
+    }
+    watch.ended()
+}
+
 #[test]
 fn a_flag_that_cannot_be_read_is_named_and_not_deleted() -> Result<()> {
     let (dir, mut cli) = file()?;

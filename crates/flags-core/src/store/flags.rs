@@ -153,6 +153,11 @@ impl FlagStore {
     ///
     /// `Conflict` when it does not have the expected revision, `NotFound` when one is expected and there is
     /// no flag; `Unavailable`, `Indeterminate`, `Denied`, `Closed`.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. What fits one commit is then deleted wholly or not at all; of more, some of
+    /// what the flag owns may be gone while the flag is still there: call it again.
     pub async fn delete_flag(&self, key: &FlagKey, expected: Option<&Revision>) -> Result<bool> {
         self.delete_with_owned(key, expected).await.map_err(|e| e.in_operation("delete_flag"))
     }

@@ -29,6 +29,10 @@ impl FlagStore {
     /// # Errors
     ///
     /// `Unavailable`, `Denied`, `Closed`. Records that cannot be read are beside the document.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time: it only reads.
     pub async fn export(&self) -> Result<Export> {
         let (mut records, mut corrupt) = (Vec::new(), Vec::new());
         // Flags last: what belongs to a flag that is created meanwhile is then never without it.

@@ -42,6 +42,11 @@ impl FlagStore {
     ///
     /// Those of [`plan_import`](Self::plan_import), before anything is written; `Invalid` for a record past a
     /// limit; `Conflict` past the deadline; `Indeterminate`.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time. Each of its commits is then there wholly or not at all: what was written until
+    /// then stays, and the same import again writes the rest.
     pub async fn import(&self, document: &Document, mode: ImportMode) -> Result<ImportReport> {
         self.import_all(document, mode).await.map_err(|e| e.in_operation("import"))
     }

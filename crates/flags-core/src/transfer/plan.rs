@@ -83,6 +83,10 @@ impl FlagStore {
     /// `Invalid` when the document holds a record or an alias twice; `NotFound` for a record whose flag is
     /// neither in it nor stored; `Conflict` for a record whose id or name the store binds to another, when
     /// merging; `Unavailable`, `Denied`, `Closed`.
+    ///
+    /// # Cancellation
+    ///
+    /// May be dropped at any time: it only reads.
     pub async fn plan_import(&self, document: &Document, mode: ImportMode) -> Result<ImportPlan> {
         self.plan(document, mode).await.map_err(|e| e.in_operation("plan_import"))
     }

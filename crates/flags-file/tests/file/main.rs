@@ -4,5 +4,7 @@ mod broken;
 mod common;
 mod contention;
 mod following;
+#[cfg(unix)]
+mod lock;
 mod refusals;
 mod text;

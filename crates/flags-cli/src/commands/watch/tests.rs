@@ -77,6 +77,7 @@ async fn a_read_that_fails_is_repeated_and_is_no_deletion() -> Result<()> {
     let mut following = Following {
         session: &session,
         known: None,
+        others: HashMap::new(),
         complaints: Complaints::default(),
         live: None,
         left: Some(2),
