@@ -11,9 +11,9 @@ pub enum Freshness {
     /// Served as it was known last.
     Stale {
         /// When the client noticed, by its clock; of a saved file, when that was saved; of what is
-        /// [overtaken](StaleCause::Overtaken), when the first change was told that is not read yet,
-        /// or the first of the reads began that came too late. Changes may have been missed from a little earlier on: that a connection is dead
-        /// takes a watch some seconds to find out.
+        /// [overtaken](StaleCause::Overtaken), when the first change was told that is not read yet, or the
+        /// first of the reads began that came too late. Changes may have been missed from a little earlier
+        /// on: that a connection is dead takes a watch some seconds to find out.
         since: Timestamp,
         /// Why.
         cause: StaleCause,

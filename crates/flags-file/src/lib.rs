@@ -15,15 +15,15 @@
 //! commit of a later opening. Commits that wait for each other in one process are written together.
 //! A symbolic link stays one.
 //!
-//! The new file has the owner, the group, the permissions and (on Linux) the access control list of
-//! the old one, from before its first byte is written. Only an administrator may give a file to
-//! another owner; any other writer becomes its owner, and those who share it by its group or its
-//! list go on doing so. Where the group cannot be kept it is permitted nothing, and where the list
-//! cannot, neither it nor the group: nobody is permitted what the old file did not permit them.
-//! Other attributes of the file are not kept. The lock file has the same permissions when it is made, so that
-//! whoever may write the one may lock the other; where you change those of the file later, change those of the
-//! lock file too. One that is there already is locked and never changed, and one that is a link, has other
-//! names, or is no regular file, is refused: whoever may write the directory could have put it there.
+//! The new file has the owner, the group, the permissions and (on Linux) the access control list of the old
+//! one, from before its first byte is written. Only an administrator may give a file to another owner; any
+//! other writer becomes its owner, and those who share it by its group or its list go on doing so. Where the
+//! group cannot be kept it is permitted nothing, and where the list cannot, neither it nor the group: nobody
+//! is permitted what the old file did not permit them. Other attributes of the file are not kept. The lock
+//! file has the same permissions when it is made, so that whoever may write the one may lock the other; where
+//! you change those of the file later, change those of the lock file too. One that is there already is locked
+//! and never changed, and one that is a link, has other names, or is no regular file, is refused: whoever may
+//! write the directory could have put it there.
 //!
 //! A record that does not change keeps its text to the byte, its order of members and white space, so that a
 //! diff shows what changed and nothing else. Records are in the order of their keys; expired ones are left

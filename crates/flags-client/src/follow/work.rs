@@ -145,8 +145,8 @@ impl Follower {
         self.install(listed, !unbroken).await;
     }
 
-    /// Takes in what was listed, all but what changed meanwhile; what it does not show is gone, or else `absences` mean
-    /// nothing.
+    /// Takes in what was listed, all but what changed meanwhile; what it does not show is gone, or else
+    /// `absences` mean nothing.
     async fn install(&mut self, listed: Listed, absences: bool) {
         let keys: HashSet<Key> = self.invalidated.keys().cloned().collect();
         self.overtaken.listing(&keys, self.now());

@@ -54,8 +54,8 @@ impl SchedulerBuilder {
     }
 
     /// How long to wait after a failure before the store is asked again: at most `first`, doubled with each
-    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set; less than
-    /// a millisecond counts as one.
+    /// failure up to `longest`, and random within that. 100 milliseconds and 10 seconds, unless set; less
+    /// than a millisecond counts as one.
     pub fn retry_delays(mut self, first: Duration, longest: Duration) -> Self {
         self.retry = Pace::new(first, longest);
         self

@@ -156,8 +156,8 @@ impl FlagStore {
     ///
     /// # Cancellation
     ///
-    /// May be dropped at any time. What fits one commit is then deleted wholly or not at all; of more, some of
-    /// what the flag owns may be gone while the flag is still there: call it again.
+    /// May be dropped at any time. What fits one commit is then deleted wholly or not at all; of more, some
+    /// of what the flag owns may be gone while the flag is still there: call it again.
     pub async fn delete_flag(&self, key: &FlagKey, expected: Option<&Revision>) -> Result<bool> {
         self.delete_with_owned(key, expected).await.map_err(|e| e.in_operation("delete_flag"))
     }

@@ -36,8 +36,8 @@ pub const DEFAULT_MODIFY_DEADLINE: Duration = Duration::from_secs(30);
 ///
 /// A future may be dropped at any time. What is one commit is then written wholly or not at all, and that is
 /// every write but three, which may take several commits and can be repeated to do the rest:
-/// [`import`](Self::import), [`apply_import`](Self::apply_import), and [`delete_flag`](Self::delete_flag) of a
-/// flag that owns more than one commit can delete.
+/// [`import`](Self::import), [`apply_import`](Self::apply_import), and [`delete_flag`](Self::delete_flag) of
+/// a flag that owns more than one commit can delete.
 ///
 /// Every method that takes or makes a key answers [`Invalid`](crate::ErrorKind::Invalid) where it is longer
 /// than the backend takes (C15).

@@ -45,8 +45,8 @@ impl FlagStore {
     ///
     /// # Cancellation
     ///
-    /// May be dropped at any time. Each of its commits is then there wholly or not at all: what was written until
-    /// then stays, and the same import again writes the rest.
+    /// May be dropped at any time. Each of its commits is then there wholly or not at all: what was written
+    /// until then stays, and the same import again writes the rest.
     pub async fn import(&self, document: &Document, mode: ImportMode) -> Result<ImportReport> {
         self.import_all(document, mode).await.map_err(|e| e.in_operation("import"))
     }
